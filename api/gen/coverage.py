@@ -1,0 +1,41 @@
+"""docs/coverage.md: what is served, function by function."""
+
+
+def row(f):
+    if f.same_as:
+        state, how = "served", f"as `{f.same_as}`"
+    elif f.served:
+        mode = {"call": "one round trip", "post": "posted", "local": "answered by the client"}[f.mode.word]
+        hand = {"": "generated", "client": "client by hand", "worker": "worker by hand", "both": "both by hand"}[f.hand]
+        state, how = "served", mode + ", " + ("by hand" if f.mode.word == "local" else hand)
+    else:
+        state, how = ("refused", f.mode.why) if f.mode.word == "refused" else ("not yet", f.mode.why)
+    name = f"`{f.symbol}`" + (f" (`{f.variant}`)" if f.variant else "")
+    return f"| {name} | {f.since or ''} | {state} | {how} |"
+
+
+def emit(d):
+    exported = sum(1 + bool(f.variant) for f in d.functions)
+    served = [f for f in d.functions if f.served]
+    later = [f for f in d.functions if f.mode.word == "later"]
+    refused = [f for f in d.functions if f.mode.word == "refused"]
+    current = [f for f in d.functions if not f.old]
+    o = ["# Coverage of the CUDA driver API", "",
+         "Generated from `api/spec/cuda`; `./test.sh` fails when it is not up to date (`python3 api/generate.py --coverage`).", "",
+         f"{exported} exported names of CUDA 13.0's driver library: {len(d.functions)} functions and old variants, "
+         f"{exported - len(d.functions)} per-thread variants of them.", "", "| | all | of the current API |", "|---|---|---|",
+         f"| served | {len(served)} | {sum(not f.old for f in served)} |",
+         f"| not yet (`CUDA_ERROR_NOT_SUPPORTED`, logged once) | {len(later)} | {sum(not f.old for f in later)} |",
+         f"| refused with a reason | {len(refused)} | {sum(not f.old for f in refused)} |",
+         f"| together | {len(d.functions)} | {len(current)} |", "",
+         f"Of the served: {sum(f.travels and not f.hand for f in served)} wholly generated, "
+         f"{sum(f.travels and bool(f.hand) for f in served)} with hand-written parts, "
+         f"{sum(f.mode.word == 'local' and not f.same_as for f in served)} answered by the client's own code.", ""]
+    nouns = []
+    for f in d.functions:
+        if f.noun not in nouns:
+            nouns.append(f.noun)
+    for noun in sorted(nouns):
+        o += [f"## {noun}", "", "| function | since | | how, or why not |", "|---|---|---|---|"]
+        o += [row(f) for f in d.functions if f.noun == noun] + [""]
+    return "\n".join(o)

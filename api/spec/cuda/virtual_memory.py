@@ -1,0 +1,57 @@
+"""Virtual memory management."""
+
+fn("""CUresult cuMemAddressReserve(CUdeviceptr *ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned
+   long long flags)""",
+   call(), since=10020, hand=BOTH, ptr=out())
+fn("CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)", call(), since=10020, hand=BOTH)
+fn("""CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop,
+   unsigned long long flags)""",
+   call(), since=10020, hand=WORKER, handle=out(), prop=in_struct())
+fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, hand=WORKER, handle=ends())
+fn("""CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle,
+   unsigned long long flags)""",
+   call(), since=10020, hand=BOTH)
+fn("CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)", call(), since=10020, hand=BOTH)
+fn("CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc *desc, size_t count)",
+   call(), since=10020, ptr=within("size"), desc=in_array("count"))
+fn("CUresult cuMemGetAccess(unsigned long long *flags, const CUmemLocation *location, CUdeviceptr ptr)",
+   call(), since=10020, flags=out(), location=in_struct(), ptr=within("1"))
+fn("""CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop,
+   CUmemAllocationGranularity_flags option)""",
+   call(), since=10020, hand=CLIENT, granularity=out(), prop=in_struct())
+fn("""CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop, CUmemGenericAllocationHandle
+   handle)""",
+   call(), since=10020, hand=WORKER, prop=out())
+fn("CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *addr)",
+   call(), since=11000, hand=WORKER, handle=out(), addr=device_pointer())
+fn("""CUresult cuMemExportToShareableHandle(void *shareableHandle, CUmemGenericAllocationHandle handle,
+   CUmemAllocationHandleType handleType, unsigned long long flags)""",
+   later("shareable handles and multicast"), since=10020)
+fn("""CUresult cuMemGetHandleForAddressRange(void *handle, CUdeviceptr dptr, size_t size, CUmemRangeHandleType
+   handleType, unsigned long long flags)""",
+   later("shareable handles and multicast"), since=11070)
+fn("""CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *osHandle,
+   CUmemAllocationHandleType shHandleType)""",
+   later("shareable handles and multicast"), since=10020)
+fn("""CUresult cuMemPoolExportToShareableHandle(void *handle_out, CUmemoryPool pool, CUmemAllocationHandleType
+   handleType, unsigned long long flags)""",
+   later("shareable handles and multicast"), since=11020)
+fn("""CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool *pool_out, void *handle,
+   CUmemAllocationHandleType handleType, unsigned long long flags)""",
+   later("shareable handles and multicast"), since=11020)
+fn("CUresult cuMulticastAddDevice(CUmemGenericAllocationHandle mcHandle, CUdevice dev)",
+   later("shareable handles and multicast"), since=12010)
+fn("""CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle mcHandle, size_t mcOffset, CUdeviceptr memptr,
+   size_t size, unsigned long long flags)""",
+   later("shareable handles and multicast"), since=12010)
+fn("""CUresult cuMulticastBindMem(CUmemGenericAllocationHandle mcHandle, size_t mcOffset,
+   CUmemGenericAllocationHandle memHandle, size_t memOffset, size_t size, unsigned long long flags)""",
+   later("shareable handles and multicast"), since=12010)
+fn("CUresult cuMulticastCreate(CUmemGenericAllocationHandle *mcHandle, const CUmulticastObjectProp *prop)",
+   later("shareable handles and multicast"), since=12010)
+fn("""CUresult cuMulticastGetGranularity(size_t *granularity, const CUmulticastObjectProp *prop,
+   CUmulticastGranularity_flags option)""",
+   later("shareable handles and multicast"), since=12010)
+fn("""CUresult cuMulticastUnbind(CUmemGenericAllocationHandle mcHandle, CUdevice dev, size_t mcOffset, size_t
+   size)""",
+   later("shareable handles and multicast"), since=12010)
