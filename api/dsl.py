@@ -194,6 +194,7 @@ class Description:
     types: list = field(default_factory=list)  # in order: ("alias"|"handle"|"callback"|"constant", ...), Struct, Enum
     handles: set = field(default_factory=set)
     number_handles: set = field(default_factory=set)
+    error_texts: list = field(default_factory=list)
     enums: dict = field(default_factory=dict)
     structs: dict = field(default_factory=dict)
     aliases: dict = field(default_factory=dict)
@@ -217,6 +218,11 @@ class Description:
 
     def opaque(self, name):
         self.types.append(("opaque", name))
+
+    def error_text(self, code, text):
+        if all(code != k for k, _ in self.enums["CUresult"].values):
+            raise SpecError(f"error_text: {code} is no CUresult")
+        self.error_texts.append((code, text))
 
     def alias(self, name, target):
         self.aliases[name] = target

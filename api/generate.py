@@ -16,16 +16,19 @@ sys.dont_write_bytecode = True
 
 import dsl  # noqa: E402
 import load  # noqa: E402
-from gen import abi_check, client, coverage, declarations, driver_table, entry_table, messages, printer, worker  # noqa: E402
+from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, handle_kinds, messages, printer, worker  # noqa: E402
 
 
 def outputs(d, ids):
     return {
-        "cuda_api.gen.h": declarations.emit(d),
+        "cuda_types.gen.h": declarations.types(d),
+        "cuda_api.gen.h": declarations.functions(d),
         "driver_table.gen.h": driver_table.header(d),
         "driver_table.gen.cpp": driver_table.source(d),
         "entry_table.gen.cpp": entry_table.emit(d),
         "libcuda.map": entry_table.version_script(d),
+        "error_texts.gen.h": error_texts.emit(d),
+        "handle_kinds.gen.h": handle_kinds.emit(d),
         "messages.gen.h": messages.emit(d, ids),
         "messages.gen.cpp": messages.names(d, ids),
         "client_remote.gen.h": client.remote_header(d),

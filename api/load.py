@@ -13,7 +13,7 @@ def description(folder):
     words = {n: getattr(dsl, n) for n in ("out", "inout", "in_struct", "in_array", "out_array", "in_bytes", "out_bytes",
                                           "cstring", "out_string", "within", "ends", "device_pointer", "call", "post",
                                           "local", "refused", "later", "CLIENT", "WORKER", "BOTH")}
-    words |= {n: getattr(d, n) for n in ("handle", "number_handle", "opaque", "alias", "callback", "constant", "enum",
+    words |= {n: getattr(d, n) for n in ("handle", "number_handle", "opaque", "alias", "callback", "constant", "enum", "error_text",
                                          "struct", "fn", "message")}
     files = {p.stem: p for p in sorted(pathlib.Path(folder).glob("*.py"))}
     for noun in FIRST + [n for n in files if n not in FIRST]:

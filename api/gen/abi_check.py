@@ -24,7 +24,7 @@ def field_names(text):
 
 def emit(d):
     o = [BANNER, "#include <cstddef>\n#include <cstdint>\n#include <type_traits>\n",
-         "namespace ours {\n#include \"cuda_api.gen.h\"\n}  // namespace ours\n",
+         "namespace ours {\n#include \"cuda_types.gen.h\"\n}  // namespace ours\n",
          "#define __CUDA_API_VERSION_INTERNAL", "#include <cuda.h>", "#include <cudaProfiler.h>\n"]
     for t in d.types:
         if isinstance(t, Enum):

@@ -9,7 +9,7 @@ FLAT = ("out", "inout")
 
 def remote_header(d):
     o = [BANNER, "// The generated halves of the client: each encodes its arguments, posts or calls, and fills its outputs.",
-         "// Thread-safe; CUDA_ERROR_NOT_INITIALIZED without a session.\n#pragma once\n", '#include "cuda_api.gen.h"\n',
+         "// Thread-safe; CUDA_ERROR_NOT_INITIALIZED without a session.\n#pragma once\n", '#include "cuda_types.gen.h"\n',
          "namespace bitfusion::client::remote {\n"]
     o += [prototype(f) + ";" for f in d.functions if f.travels]
     return "\n".join(o) + "\n\n}  // namespace bitfusion::client::remote\n"
@@ -17,7 +17,7 @@ def remote_header(d):
 
 def hand_header(d):
     o = [BANNER, "// What the client answers by hand, one function a symbol; src/client/<noun>.cpp defines it.\n#pragma once\n",
-         '#include "cuda_api.gen.h"\n', "namespace bitfusion::client {\n"]
+         '#include "cuda_types.gen.h"\n', "namespace bitfusion::client {\n"]
     for f in d.functions:
         if (f.mode.word == "local" and not f.same_as) or f.hand in ("client", "both"):
             o.append(prototype(f) + ";")
@@ -76,7 +76,7 @@ def take(d, p):
 
 
 def remote_source(d):
-    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/session.h"', '#include "messages.gen.h"\n',
+    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "messages.gen.h"\n',
          "namespace bitfusion::client::remote {\n"]
     for f in d.functions:
         if not f.travels:
@@ -91,13 +91,19 @@ def remote_source(d):
             if p.role and p.role.word in ("out", "inout", "in_struct", "in_array", "in_bytes", "out_array", "out_bytes", "out_string",
                                           "cstring") and not p.role.nullable:
                 counted = f" && {p.role.size} != 0" if p.role.word.endswith("array") else ""
-                nulls.append(f"{p.name} == nullptr{counted}")
+                nulls.append(f"({p.name} == nullptr{counted})")
         o.append(prototype(f) + " {")
         if nulls:
             o.append(f"    if ({' || '.join(nulls)}) return CUDA_ERROR_INVALID_VALUE;")
         if f.mode.names:
             p = next(p for p in f.parameters if p.name == f.mode.names)
-            o.append(f"    *{p.name} = from_wire_name<{p.pointee}>(name_handle(Kind::k{p.pointee[2:].capitalize()}));")
+            o.append(f"    *{p.name} = from_wire_name<{p.pointee}>(name_handle(wire::kind_for<{p.pointee}>));")
+        for p in f.parameters:
+            if p.type == "CUstream" and not (p.role and p.role.word == "ends") and "Get" not in f.symbol and "Capture" not in f.symbol:
+                o.append(f"    {p.name} = resolve_stream({p.name});")
+                o.append(f"    touch_stream({p.name});")
+        if f.noun in ("memset", "copy") and not any(p.type == "CUstream" for p in f.parameters):
+            o.append("    touch_stream(nullptr);")
         o.append(f"    const size_t bytes = {' + '.join(sizes) or '0'};")
         o.append("    const auto encode = [&]([[maybe_unused]] wire::Writer& w) {")
         o += writes
@@ -115,15 +121,15 @@ def remote_source(d):
 
 
 def entry(d, f, symbol, per_thread):
+    """The definition of one exported symbol."""
     target = d.function(f.same_as) if f.same_as else f
     args = arguments(f)
+    traced = ", ".join([f.symbol, needs_session(target)] + ([args] if args else []))
+    if not f.served:
+        unused = "".join(f" (void){p.name};" for p in f.parameters)
+        return f'{prototype(f, symbol)} {{{unused} return not_served("{symbol}", "{f.mode.why}"); }}'
     if per_thread and f.variant == "_ptsz":
         args = ", ".join(f"per_thread_stream({p.name})" if p.type == "CUstream" else p.name for p in f.parameters)
-    if not f.served:
-        why = f"refused({f.mode.why!r})" if f.mode.word == "refused" else f.mode.why
-        unused = "".join(f" (void){p.name};" for p in f.parameters)
-        body = f'{{{unused} return not_served("{symbol}", "{f.mode.why}"); }}'
-        return f"{prototype(f, symbol)} {body}", why
     if per_thread and f.ptds_as:
         call = f"client::{f.ptds_as}" if d.function(f.ptds_as).hand in ("client", "both") else f"client::remote::{f.ptds_as}"
         args = (args + ", " if args else "") + "per_thread_stream(nullptr)"
@@ -132,8 +138,8 @@ def entry(d, f, symbol, per_thread):
     else:
         call = f"client::remote::{target.symbol}"
     implicit = "const ImplicitStream of_this_call; " if per_thread and f.variant == "_ptds" and not f.ptds_as else ""
-    traced = f"BF_ENTRY({symbol}, {needs_session(target)}); "
-    return f"{prototype(f, symbol)} {{ {traced}{implicit}return {call}({args}); }}", ""
+    return (f'{prototype(f, symbol)} try {{ BF_ENTRY({traced}); {implicit}return {call}({args}); }} '
+            f'catch (...) {{ return caught("{symbol}"); }}')
 
 
 BEFORE_INIT = {"cuInit", "cuDriverGetVersion", "cuGetErrorName", "cuGetErrorString", "cuGetProcAddress_v2", "cuGetProcAddress",
@@ -149,7 +155,7 @@ def entries(d):
          "using namespace bitfusion;          // NOLINT: the exported names live in the global namespace",
          "using namespace bitfusion::client;  // NOLINT\n", '#define BF_EXPORT extern "C" __attribute__((visibility("default")))\n']
     for f in d.functions:
-        o.append("BF_EXPORT " + entry(d, f, f.symbol, False)[0])
+        o.append("BF_EXPORT " + entry(d, f, f.symbol, False))
         if f.variant:
-            o.append("BF_EXPORT " + entry(d, f, f.symbol + f.variant, True)[0])
+            o.append("BF_EXPORT " + entry(d, f, f.symbol + f.variant, True))
     return "\n".join(o) + "\n"

@@ -1,11 +1,14 @@
-"""cuda_api.gen.h: the C declarations of the driver API, from the description alone."""
+"""cuda_types.gen.h and cuda_api.gen.h: the C declarations of the driver API, from the description alone.
+
+Types stand alone, because code that defines functions of the same names in a namespace must not see the global ones:
+argument-dependent lookup would find both."""
 
 from dsl import Enum, Struct
 from gen.text import BANNER, prototype
 
 
-def emit(d):
-    o = [BANNER, "// The CUDA driver API's types and functions, by their public names and layouts.\n#pragma once\n",
+def types(d):
+    o = [BANNER, "// The CUDA driver API's types, by their public names and layouts.\n#pragma once\n",
          "#include <cstddef>\n#include <cstdint>\n"]
     for t in d.types:
         if isinstance(t, Enum):
@@ -24,8 +27,7 @@ def emit(d):
         elif t[0] == "handle":
             o.append(f"typedef struct {t[2]} *{t[1]};")
         elif t[0] == "alias":
-            if t[1] not in ("cuuint32_t", "cuuint64_t") or True:
-                o.append(f"typedef {t[2]} {t[1]};")
+            o.append(f"typedef {t[2]} {t[1]};")
         elif t[0] == "opaque":
             o.append(f"typedef struct {t[1]}_st {t[1]};")
         elif t[0] == "callback":
@@ -34,7 +36,11 @@ def emit(d):
     for t in d.types:
         if not isinstance(t, (Enum, Struct)) and t[0] == "constant":
             o.append(f"#define {t[1]} {t[2]}")
-    o.append('\nextern "C" {')
+    return "\n".join(o) + "\n"
+
+
+def functions(d):
+    o = [BANNER, "// The CUDA driver API's functions.\n#pragma once\n", '#include "cuda_types.gen.h"\n', 'extern "C" {']
     for f in d.functions:
         o.append(prototype(f) + ";")
         if f.variant:

@@ -6,10 +6,11 @@ from gen.text import BANNER, in_table
 def header(d):
     o = [BANNER, "// A driver: one function pointer per described function of the CUDA driver API; null where the driver has none.",
          "// Filled once before it is used, then read by any thread.\n#pragma once\n",
-         '#include "cuda_api.gen.h"\n', "namespace bitfusion {\n", "struct DriverTable {"]
+         '#include "cuda_types.gen.h"\n', "namespace bitfusion {\n", "struct DriverTable {"]
     for f in d.functions:
         if in_table(f):
-            o.append(f"    decltype(&::{f.symbol}) {f.symbol} = nullptr;")
+            types = ", ".join(p.type for p in f.parameters) or "void"
+            o.append(f"    CUresult (*{f.symbol})({types}) = nullptr;")
     o += ["};\n", "struct DriverTableField {", "    const char* symbol;", "    size_t offset;  // of the pointer in DriverTable",
           "};\n", "extern const DriverTableField kDriverTableFields[];", "extern const size_t kDriverTableFieldCount;\n",
           "}  // namespace bitfusion"]

@@ -5,7 +5,7 @@ from gen.text import BANNER, declaration
 
 def emit(d):
     o = [BANNER, "// print_arguments_<symbol>: the arguments of a call as text, for traces. Pointers are printed, never followed.",
-         "#pragma once\n", "#include <cstdio>\n", '#include "cuda_api.gen.h"\n', "namespace bitfusion::client {\n"]
+         "#pragma once\n", "#include <cstdio>\n", '#include "cuda_types.gen.h"\n', "namespace bitfusion::client {\n"]
     for f in d.functions:
         formats, values = [], []
         for p in f.parameters:
@@ -23,6 +23,6 @@ def emit(d):
                 formats.append(f"{p.name} %lld")
                 values.append(f"static_cast<long long>({p.name})")
         unused = "".join(f" (void){p.name};" for p in f.parameters)
-        o.append(f"inline void print_arguments_{f.symbol}(char* text, size_t size" + "".join(", " + declaration(p) for p in f.parameters) + ") {")
-        o.append(f"   {unused} snprintf(text, size, \"{', '.join(formats)}\"" + "".join(", " + v for v in values) + ");" + "\n}")
+        o.append(f"inline void print_arguments_{f.symbol}(char* to_, size_t room_" + "".join(", " + declaration(p) for p in f.parameters) + ") {")
+        o.append(f"   {unused} snprintf(to_, room_, \"%s{', '.join(formats)}\", \"\"" + "".join(", " + v for v in values) + ");" + "\n}")
     return "\n".join(o) + "\n}  // namespace bitfusion::client\n"

@@ -8,7 +8,7 @@ MOST = "kMostElements"
 def hand_header(d):
     o = [BANNER, "// What the worker serves by hand: functions with extra work around the driver's call, and messages.",
          "// src/worker/<noun>.cpp defines them. All run on the worker's dispatch thread.\n#pragma once\n",
-         '#include "cuda_api.gen.h"', '#include "messages.gen.h"\n', "namespace bitfusion::worker {\n", "class Session;", "struct Frame;\n"]
+         '#include "cuda_types.gen.h"', '#include "messages.gen.h"\n', "namespace bitfusion::worker {\n", "class Session;", "struct Frame;\n"]
     for f in d.functions:
         if f.travels and f.hand in ("worker", "both"):
             o.append(f"CUresult {f.symbol}(Session& s" + "".join(", " + declaration(p) for p in f.parameters) + ");")

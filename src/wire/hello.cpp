@@ -9,8 +9,7 @@ constexpr size_t kMostProgramBytes = 255;
 
 template <typename T>
 void put(std::vector<uint8_t>* out, T value) {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
-    out->insert(out->end(), bytes, bytes + sizeof value);
+    for (size_t i = 0; i < sizeof value; ++i) out->push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
 
 template <typename T>

@@ -105,8 +105,8 @@ fn("""CUresult cuMemcpyHtoDAsync(CUdeviceptr_v1 dstDevice, const void *srcHost, 
    refused("addresses of 32 bits"), since=2000, old=True)
 
 message("CopyIn", "post", "u64 device, u64 stream, u32 flags, bulk data", doc="Host to device; the data are in the message. Flag 1: on the stream; else as cuMemcpyHtoD.")
-message("CopyOut", "call", "u64 device, u64 size, u64 stream, u32 flags", "bulk data", doc="Device to host, awaited. Flag 1: on the stream; else as cuMemcpyDtoH.")
-message("CopyOutLater", "post", "u64 device, u64 size, u64 stream, u64 ticket", doc="Device to pinned host memory: the data come as CopyOutData before any completion that follows.")
+message("CopyOut", "call", "u64 device, u64 byte_count, u64 stream, u32 flags", "bulk data", doc="Device to host, awaited. Flag 1: on the stream; else as cuMemcpyDtoH.")
+message("CopyOutLater", "post", "u64 device, u64 byte_count, u64 stream, u64 ticket", doc="Device to pinned host memory: the data come as CopyOutData before any completion that follows.")
 message("CopyOutData", "event", "u64 ticket, u64 offset, bulk data", doc="A piece of a CopyOutLater.")
 message("CopyBlockIn", "post", "bytes block, u64 stream, u32 flags, bulk data", doc="A block of rows to a pitched device region or an array; the rows are packed.")
 message("CopyBlockOut", "call", "bytes block, u64 stream, u32 flags", "bulk data", doc="A block of rows from a pitched device region or an array, packed.")

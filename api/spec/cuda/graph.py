@@ -3,7 +3,7 @@
 fn("CUresult cuGraphCreate(CUgraph *phGraph, unsigned int flags)", call(), since=10000, phGraph=out())
 fn("CUresult cuGraphDestroy(CUgraph hGraph)", post(), since=10000, hGraph=ends())
 fn("CUresult cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph hGraph, unsigned long long flags)",
-   call(), since=11040, hand=WORKER, phGraphExec=out())
+   call(), since=11040, phGraphExec=out())
 fn("""CUresult cuGraphInstantiateWithParams(CUgraphExec *phGraphExec, CUgraph hGraph,
    CUDA_GRAPH_INSTANTIATE_PARAMS *instantiateParams)""",
    local(), since=12000, ptsz=12000)
@@ -15,7 +15,7 @@ fn("""CUresult cuGraphInstantiate_v2(CUgraphExec *phGraphExec, CUgraph hGraph, C
    local(), since=11000, old=True)
 fn("CUresult cuGraphExecGetFlags(CUgraphExec hGraphExec, cuuint64_t *flags)", call(), since=12000, flags=out())
 fn("CUresult cuGraphExecDestroy(CUgraphExec hGraphExec)", post(), since=10000, hGraphExec=ends())
-fn("CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream)", post(), since=10000, ptsz=10000, hand=CLIENT)
+fn("CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream)", post(), since=10000, ptsz=10000)
 fn("CUresult cuGraphUpload(CUgraphExec hGraphExec, CUstream hStream)", post(), since=11010, ptsz=11010)
 fn("CUresult cuGraphClone(CUgraph *phGraphClone, CUgraph originalGraph)", call(), since=10000, phGraphClone=out())
 fn("CUresult cuGraphNodeGetType(CUgraphNode hNode, CUgraphNodeType *type)", call(), since=10000, type=out())

@@ -28,9 +28,9 @@ fn("CUresult cuFuncLoad(CUfunction function)", call(), since=12040)
 fn("CUresult cuModuleGetGlobal(CUdeviceptr_v1 *dptr, unsigned int *bytes, CUmodule hmod, const char *name)",
    refused("addresses of 32 bits"), since=2000, old=True)
 
-message("ModuleLoad", "call", "u32 as_library, bytes options, bytes image", "u64 handle, bytes logs",
-        doc="A module or library from an image; options are pairs of JIT option and value, logs the texts that they asked for.")
+message("ModuleLoad", "call", "u64 name, u32 as_library, u32 wrapper_version, bytes sizes, bytes options, bulk image", "i32 status, f32 wall_ms, text info_log, text error_log",
+        doc="A module or library, named by the client, from an image: sizes of its parts, then the parts, each padded to 8. Options are pairs of JIT option and value.")
 message("FunctionGet", "call", "u64 module, text name", "bytes facts", doc="A function of a module with its parameter layout and attributes.")
 message("FunctionList", "call", "u64 module, u32 most", "bytes facts", doc="The functions of a module, described like FunctionGet's.")
-message("GlobalGet", "call", "u64 owner, u32 of_library, u32 managed, text name", "u64 address, u64 size", doc="A variable of a module or library.")
+message("GlobalGet", "call", "u64 owner, u32 of_library, u32 managed, text name", "u64 address, u64 byte_count", doc="A variable of a module or library.")
 message("ModuleUnload", "post", "u64 module", doc="Ends a module and every function named under it.")

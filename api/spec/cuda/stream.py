@@ -2,8 +2,8 @@
 
 fn("CUresult cuStreamCreate(CUstream *phStream, unsigned int Flags)", local(), since=2000)
 fn("CUresult cuStreamCreateWithPriority(CUstream *phStream, unsigned int flags, int priority)",
-   post(names="phStream"), since=5050, hand=BOTH, phStream=out())
-fn("CUresult cuStreamDestroy_v2(CUstream hStream)", post(), since=4000, hand=BOTH, hStream=ends())
+   post(names="phStream"), since=5050, hand=CLIENT, phStream=out())
+fn("CUresult cuStreamDestroy_v2(CUstream hStream)", post(), since=4000, hand=CLIENT, hStream=ends())
 fn("CUresult cuStreamDestroy(CUstream hStream)", local(), since=2000, old=True, same_as="cuStreamDestroy_v2")
 fn("CUresult cuStreamGetPriority(CUstream hStream, int *priority)", local(), since=5050, ptsz=7000)
 fn("CUresult cuStreamGetFlags(CUstream hStream, unsigned int *flags)", local(), since=5050, ptsz=7000)
@@ -25,7 +25,7 @@ fn("CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode)
    call(), since=10010, ptsz=10010, hand=CLIENT)
 fn("CUresult cuStreamBeginCapture(CUstream hStream)", local(), since=10000, ptsz=10000, old=True)
 fn("CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)",
-   call(), since=10000, ptsz=10000, hand=BOTH, phGraph=out())
+   call(), since=10000, ptsz=10000, hand=CLIENT, phGraph=out())
 fn("CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus *captureStatus)",
    local(), since=10000, ptsz=10000)
 fn("""CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus *captureStatus_out,

@@ -21,9 +21,9 @@ fn("""CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAll
    call(), since=10020, hand=CLIENT, granularity=out(), prop=in_struct())
 fn("""CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop, CUmemGenericAllocationHandle
    handle)""",
-   call(), since=10020, hand=WORKER, prop=out())
+   call(), since=10020, prop=out())
 fn("CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *addr)",
-   call(), since=11000, hand=WORKER, handle=out(), addr=device_pointer())
+   call(), since=11000, handle=out(), addr=device_pointer())
 fn("""CUresult cuMemExportToShareableHandle(void *shareableHandle, CUmemGenericAllocationHandle handle,
    CUmemAllocationHandleType handleType, unsigned long long flags)""",
    later("shareable handles and multicast"), since=10020)

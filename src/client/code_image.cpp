@@ -1,0 +1,175 @@
+#include "client/code_image.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/log.h"
+#include "client/context.h"
+#include "client/device.h"
+#include "client/session.h"
+#include "image/container.h"
+#include "image/select.h"
+
+namespace bitfusion::client {
+namespace {
+
+struct Option {
+    uint32_t option;
+    uint32_t reserved = 0;
+    uint64_t value;
+};
+static_assert(sizeof(Option) == 16);
+
+// Options whose value is a pointer into this process; the log buffers among them are written from the answer.
+enum class Carry { kValue, kLocal, kRefuse };
+Carry how_to_carry(CUjit_option option) {
+    switch (option) {
+        case CU_JIT_INFO_LOG_BUFFER:
+        case CU_JIT_ERROR_LOG_BUFFER:
+        case CU_JIT_WALL_TIME:
+            return Carry::kLocal;
+        case CU_JIT_GLOBAL_SYMBOL_NAMES:
+        case CU_JIT_GLOBAL_SYMBOL_ADDRESSES:
+        case CU_JIT_REFERENCED_KERNEL_NAMES:
+        case CU_JIT_REFERENCED_VARIABLE_NAMES:
+            return Carry::kRefuse;
+        default:
+            return Carry::kValue;
+    }
+}
+
+image::Capability capability() {
+    const CUdevice device = current_device() >= 0 ? current_device() : 0;
+    return {attribute_of(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+            attribute_of(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)};
+}
+
+// Gives the log texts to the program: the buffer is its own, the size slot is read and written in place.
+void write_log(unsigned count, CUjit_option* options, void** values, CUjit_option buffer, CUjit_option size,
+               std::string_view text) {
+    char* target = nullptr;
+    void** room = nullptr;
+    for (unsigned i = 0; i < count; ++i) {
+        if (options[i] == buffer) target = static_cast<char*>(values[i]);
+        if (options[i] == size) room = &values[i];
+    }
+    if (room == nullptr) return;
+    const auto capacity = static_cast<size_t>(static_cast<unsigned>(reinterpret_cast<uintptr_t>(*room)));
+    size_t written = 0;
+    if (target != nullptr && capacity != 0) {
+        written = std::min(text.size(), capacity - 1);
+        memcpy(target, text.data(), written);
+        target[written] = '\0';
+    }
+    *room = reinterpret_cast<void*>(static_cast<uintptr_t>(written));
+}
+
+}  // namespace
+
+CUresult load_image(const void* image, uint64_t name, bool as_library, unsigned count, CUjit_option* options,
+                    void** values) {
+    auto measured = image::measure(image);
+    if (!measured) {
+        BF_LOG("client", kWarn, "a code image cannot be read: %s", measured.error().what.c_str());
+        return CUDA_ERROR_INVALID_IMAGE;
+    }
+    std::vector<image::Bytes> parts{measured->code};
+    std::vector<std::byte> thinned;
+    const bool fatbin = image::form_of(measured->code) == image::Form::kFatbin;
+    if (fatbin) {
+        if (auto kept = image::keep_usable(measured->code, capability()); kept) {
+            thinned = std::move(*kept);
+            parts[0] = image::Bytes(thinned);
+        }
+    }
+    parts.insert(parts.end(), measured->prelink.begin(), measured->prelink.end());
+
+    std::vector<Option> carried;
+    for (unsigned i = 0; i < count; ++i) {
+        const Carry how = how_to_carry(options[i]);
+        if (how == Carry::kRefuse) return CUDA_ERROR_NOT_SUPPORTED;
+        if (how == Carry::kValue)
+            carried.push_back({static_cast<uint32_t>(options[i]), 0, reinterpret_cast<uint64_t>(values[i])});
+    }
+
+    std::vector<uint64_t> sizes;
+    std::vector<std::byte> joined;
+    const void* data = parts[0].data();
+    size_t bytes = parts[0].size();
+    for (const image::Bytes& part : parts) sizes.push_back(part.size());
+    if (parts.size() > 1) {
+        for (const image::Bytes& part : parts) {
+            joined.insert(joined.end(), part.begin(), part.end());
+            joined.resize((joined.size() + 7) / 8 * 8);
+        }
+        data = joined.data();
+        bytes = joined.size();
+    }
+
+    msg::ModuleLoad m;
+    m.name = name;
+    m.as_library = as_library ? 1 : 0;
+    m.wrapper_version = measured->wrapper_version;
+    m.sizes = {reinterpret_cast<const uint8_t*>(sizes.data()), sizes.size() * sizeof(uint64_t)};
+    m.options = {reinterpret_cast<const uint8_t*>(carried.data()), carried.size() * sizeof(Option)};
+    CUresult status = CUDA_ERROR_UNKNOWN;
+    const CUresult travelled = session()->call_bulk(
+        msg::ModuleLoad::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, data, bytes,
+        [&](wire::Reader& r) {
+            msg::ModuleLoad::Reply reply;
+            reply.decode(r);
+            status = static_cast<CUresult>(reply.status);
+            write_log(count, options, values, CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES,
+                      reply.info_log);
+            write_log(count, options, values, CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES,
+                      reply.error_log);
+            for (unsigned i = 0; i < count; ++i) {
+                if (options[i] == CU_JIT_WALL_TIME) memcpy(&values[i], &reply.wall_ms, sizeof reply.wall_ms);
+            }
+        });
+    if (travelled != CUDA_SUCCESS) return travelled;
+    if (status == CUDA_ERROR_NO_BINARY_FOR_GPU && fatbin) {
+        const auto entries = image::entries_of(measured->code);
+        BF_LOG("client", kWarn,
+               "no code for this GPU (compute capability %d.%d): the image has %s; compile it for this GPU "
+               "or add PTX",
+               capability().major, capability().minor,
+               entries ? image::describe(*entries).c_str() : "no code");
+    }
+    return status;
+}
+
+ImageFile::ImageFile(const char* path) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    struct stat facts {};
+    if (fstat(file, &facts) == 0 && S_ISREG(facts.st_mode)) {
+        // One page more than the file: text ends with a NUL even when the file fills its last page.
+        bytes_ = static_cast<size_t>(facts.st_size) + 4096;
+        void* place = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        size_t at = 0;
+        while (place != MAP_FAILED && at < static_cast<size_t>(facts.st_size)) {
+            const ssize_t got =
+                read(file, static_cast<char*>(place) + at, static_cast<size_t>(facts.st_size) - at);
+            if (got <= 0) break;
+            at += static_cast<size_t>(got);
+        }
+        if (place != MAP_FAILED && at == static_cast<size_t>(facts.st_size))
+            data_ = place;
+        else if (place != MAP_FAILED)
+            munmap(place, bytes_);
+    }
+    close(file);
+}
+
+ImageFile::~ImageFile() {
+    if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+}  // namespace bitfusion::client

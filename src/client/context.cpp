@@ -1,0 +1,332 @@
+#include "client/context.h"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "client/device.h"
+#include "client/feedback.h"
+#include "client/session.h"
+#include "client_hand.gen.h"
+#include "client_remote.gen.h"
+#include "wire/names.h"
+
+namespace bitfusion::client {
+namespace {
+
+constexpr uint32_t kFirstPrimary = 1;  // counters of primary contexts: 1 + device
+constexpr int kMostDevices = 64;
+constexpr unsigned kApiVersion = 3020;  // of every context made since CUDA 3.2
+
+struct Created {
+    CUdevice device;
+    unsigned flags;
+};
+
+struct Primary {
+    std::atomic<int> retained{0};
+    std::atomic<unsigned> flags{0};
+};
+
+struct State {
+    std::mutex lock;
+    std::map<CUcontext, Created> created;
+    Primary primaries[kMostDevices];
+    std::atomic<int> made{0};  // contexts ever
+};
+
+State& state() {
+    static State* const made = std::make_unique<State>().release();  // outlives every exit handler
+    return *made;
+}
+
+struct ThreadContexts {
+    std::vector<CUcontext> stack;
+};
+thread_local ThreadContexts t_contexts;
+thread_local CUcontext t_current = nullptr;
+thread_local CUdevice t_device = -1;
+
+void settle() {
+    t_current = t_contexts.stack.empty() ? nullptr : t_contexts.stack.back();
+    t_device = -1;
+    if (t_current != nullptr) device_of(t_current, &t_device);
+}
+
+bool primary_device(CUcontext context, CUdevice* device) {
+    const auto name = reinterpret_cast<uint64_t>(context);
+    if (wire::kind_of(name) != wire::Kind::kContext || name >> 48 != 0) return false;
+    const auto counter = static_cast<uint32_t>(name);
+    if (counter < kFirstPrimary || counter >= kFirstPrimary + static_cast<uint32_t>(device_count()))
+        return false;
+    *device = static_cast<CUdevice>(counter - kFirstPrimary);
+    return true;
+}
+
+Primary* primary_of(CUdevice device) {
+    if (device < 0 || device >= device_count()) return nullptr;
+    return &state().primaries[device];
+}
+
+CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
+    if (context == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (primary_of(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    const uint64_t name = name_handle(wire::Kind::kContext);
+    const CUresult result =
+        call(msg::ContextCreate{static_cast<uint32_t>(device), flags, name}, [](const auto&) {});
+    if (result != CUDA_SUCCESS) return result;
+    *context = from_wire_name<CUcontext>(name);
+    {
+        const std::lock_guard<std::mutex> lock(state().lock);
+        state().created[*context] = {device, flags};
+        ++state().made;
+    }
+    t_contexts.stack.push_back(*context);
+    settle();
+    return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+uint32_t current_context_name() { return static_cast<uint32_t>(reinterpret_cast<uint64_t>(t_current)); }
+CUcontext current_context() { return t_current; }
+CUdevice current_device() { return t_device; }
+
+CUcontext primary_context(CUdevice device) {
+    return from_wire_name<CUcontext>(
+        wire::make_name(wire::Kind::kContext, false, kFirstPrimary + static_cast<uint32_t>(device)));
+}
+
+bool device_of(CUcontext context, CUdevice* device) {
+    if (primary_device(context, device)) return true;
+    const std::lock_guard<std::mutex> lock(state().lock);
+    const auto found = state().created.find(context);
+    if (found == state().created.end()) return false;
+    *device = found->second.device;
+    return true;
+}
+
+bool several_contexts() { return state().made.load(std::memory_order_relaxed) > 1; }
+
+uint64_t id_of(CUcontext context) { return reinterpret_cast<uint64_t>(context) & 0xffffffffu; }
+
+void forget_contexts() {
+    t_contexts.stack.clear();
+    settle();
+    const std::lock_guard<std::mutex> lock(state().lock);
+    state().created.clear();
+    state().made = 0;
+    for (Primary& p : state().primaries) {
+        p.retained = 0;
+        p.flags = 0;
+    }
+}
+
+// ---- primary contexts
+// ----------------------------------------------------------------------------------------
+
+CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
+    if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    Primary* primary = primary_of(dev);
+    if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    const std::lock_guard<std::mutex> lock(state().lock);
+    if (primary->retained == 0) {
+        unsigned flags = 0;
+        const CUresult result =
+            call(msg::PrimaryRetain{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
+                 [&](const auto& reply) { flags = reply.flags; });
+        if (result != CUDA_SUCCESS) return result;
+        primary->flags = flags;
+        ++state().made;
+    }
+    ++primary->retained;
+    *pctx = primary_context(dev);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
+    Primary* primary = primary_of(dev);
+    if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    {
+        const std::lock_guard<std::mutex> lock(state().lock);
+        if (primary->retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
+        if (--primary->retained != 0) return CUDA_SUCCESS;
+    }
+    run_storage_destructors(primary_context(dev));
+    return call(msg::PrimaryRelease{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
+                [](const auto&) {});
+}
+
+CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
+    Primary* primary = primary_of(dev);
+    if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    run_storage_destructors(primary_context(dev));
+    if (primary->retained == 0) return CUDA_SUCCESS;
+    forget_objects_of(primary_context(dev));
+    return call(msg::PrimaryReset{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
+                [](const auto&) {});
+}
+
+CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
+    Primary* primary = primary_of(dev);
+    if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    const CUresult result = call(msg::PrimarySetFlags{static_cast<uint32_t>(dev), flags}, [](const auto&) {});
+    if (result == CUDA_SUCCESS) primary->flags = flags;
+    return result;
+}
+
+CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
+    const Primary* primary = primary_of(dev);
+    if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    if (flags == nullptr || active == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    *flags = primary->flags.load(std::memory_order_relaxed);
+    *active = primary->retained.load(std::memory_order_relaxed) != 0 ? 1 : 0;
+    return CUDA_SUCCESS;
+}
+
+// ---- created contexts
+// ----------------------------------------------------------------------------------------
+
+CUresult cuCtxCreate_v4(CUcontext* pctx, CUctxCreateParams* ctxCreateParams, unsigned int flags,
+                        CUdevice dev) {
+    // Execution affinity and graphics interop need the client's own hardware.
+    if (ctxCreateParams != nullptr &&
+        (ctxCreateParams->numExecAffinityParams != 0 || ctxCreateParams->cigParams != nullptr)) {
+        return CUDA_ERROR_NOT_SUPPORTED;
+    }
+    return create(pctx, flags, dev);
+}
+
+CUresult cuCtxCreate_v3(CUcontext* pctx, CUexecAffinityParam* paramsArray, int numParams, unsigned int flags,
+                        CUdevice dev) {
+    if (numParams != 0 && paramsArray != nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    return create(pctx, flags, dev);
+}
+
+CUresult cuCtxCreate_v2(CUcontext* pctx, unsigned int flags, CUdevice dev) {
+    return create(pctx, flags, dev);
+}
+
+CUresult cuCtxDestroy_v2(CUcontext ctx) {
+    CUdevice device = -1;
+    if (primary_device(ctx, &device))
+        return CUDA_ERROR_INVALID_CONTEXT;  // primary contexts are released, not destroyed
+    {
+        const std::lock_guard<std::mutex> lock(state().lock);
+        if (state().created.find(ctx) == state().created.end()) return CUDA_ERROR_INVALID_CONTEXT;
+    }
+    run_storage_destructors(ctx);
+    const CUresult result = call(msg::ContextDestroy{wire_name(ctx)}, [](const auto&) {});
+    if (result != CUDA_SUCCESS) return result;
+    {
+        const std::lock_guard<std::mutex> lock(state().lock);
+        state().created.erase(ctx);
+    }
+    if (!t_contexts.stack.empty() && t_contexts.stack.back() == ctx) t_contexts.stack.pop_back();
+    settle();
+    forget_objects_of(ctx);
+    return CUDA_SUCCESS;
+}
+
+// ---- the thread's stack
+// --------------------------------------------------------------------------------------
+
+CUresult cuCtxPushCurrent_v2(CUcontext ctx) {
+    CUdevice device = -1;
+    if (!device_of(ctx, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    t_contexts.stack.push_back(ctx);
+    settle();
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
+    if (t_contexts.stack.empty()) return CUDA_ERROR_INVALID_CONTEXT;
+    if (pctx != nullptr) *pctx = t_contexts.stack.back();
+    t_contexts.stack.pop_back();
+    settle();
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxSetCurrent(CUcontext ctx) {
+    if (ctx == t_current) return CUDA_SUCCESS;
+    CUdevice device = -1;
+    if (ctx != nullptr && !device_of(ctx, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    if (!t_contexts.stack.empty()) t_contexts.stack.pop_back();
+    if (ctx != nullptr) t_contexts.stack.push_back(ctx);
+    settle();
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetCurrent(CUcontext* pctx) {
+    if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    *pctx = t_current;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetDevice(CUdevice* device) {
+    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    *device = t_device;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext ctx) {
+    if (ctx == nullptr) return cuCtxGetDevice(device);
+    if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    return device_of(ctx, device) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+CUresult cuCtxGetFlags(unsigned int* flags) {
+    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    CUdevice device = -1;
+    if (primary_device(t_current, &device)) {
+        *flags = state().primaries[device].flags;
+        return CUDA_SUCCESS;
+    }
+    const std::lock_guard<std::mutex> lock(state().lock);
+    *flags = state().created[t_current].flags;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxSetFlags(unsigned int flags) {
+    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    CUdevice device = -1;
+    if (primary_device(t_current, &device)) return cuDevicePrimaryCtxSetFlags_v2(device, flags);
+    const std::lock_guard<std::mutex> lock(state().lock);
+    state().created[t_current].flags = flags;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetId(CUcontext ctx, unsigned long long* ctxId) {
+    if (ctxId == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const CUcontext asked = ctx == nullptr ? t_current : ctx;
+    CUdevice device = -1;
+    if (asked == nullptr || !device_of(asked, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    *ctxId = id_of(asked);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int* version) {
+    if (version == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    CUdevice device = -1;
+    const CUcontext asked = ctx == nullptr ? t_current : ctx;
+    if (asked == nullptr || !device_of(asked, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    *version = kApiVersion;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxSynchronize(void) {
+    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    return synchronize_context(t_current);
+}
+
+CUresult cuCtxSynchronize_v2(CUcontext ctx) {
+    const CUcontext asked = ctx == nullptr ? t_current : ctx;
+    CUdevice device = -1;
+    if (asked == nullptr || !device_of(asked, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    return synchronize_context(asked);
+}
+
+}  // namespace bitfusion::client

@@ -1,0 +1,146 @@
+// Linear copies. Host to device: the bytes follow their message in the one stream. Device to host: awaited,
+// or, into pinned memory, promised by a ticket that every later completion respects. Large copies travel in
+// pieces, so that the network, the worker's staging and the GPU work at the same time.
+#include "client/copy.h"
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+
+#include "base/log.h"
+#include "client/context.h"
+#include "client/feedback.h"
+#include "client/memory_map.h"
+#include "client/session.h"
+#include "client/stream.h"
+#include "client_hand.gen.h"
+#include "client_remote.gen.h"
+
+namespace bitfusion::client {
+namespace {
+
+constexpr uint32_t kOnStream = 1;
+// Answers awaited at once by one copy: bounds what the worker stages for it.
+constexpr size_t kMostUnderWay = 16;
+
+CUresult ready_for_copy(CUstream stream) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (is_capturing(stream)) {
+        BF_LOG("client", kWarn, "a copy between host and device inside a stream capture is not served yet");
+        return CUDA_ERROR_NOT_SUPPORTED;
+    }
+    return CUDA_SUCCESS;
+}
+
+CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream, bool async) {
+    const CUresult ready = ready_for_copy(stream);
+    if (ready != CUDA_SUCCESS || bytes == 0) return ready;
+    if (src == nullptr || !is_device(dst, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    const bool stable = async && is_pinned(src, bytes);
+    Session* s = session();
+    touch_stream(stream);
+    for (size_t at = 0; at < bytes; at += kPiece) {
+        const size_t piece = std::min(kPiece, bytes - at);
+        msg::CopyIn m{dst + at, wire_name(stream), async ? kOnStream : 0u, {}};
+        const CUresult result = s->post_bulk(
+            msg::CopyIn::kId, m.size(), [&](wire::Writer& w) { m.encode(w); },
+            static_cast<const uint8_t*>(src) + at, piece, !stable);
+        if (result != CUDA_SUCCESS) return result;
+    }
+    return async ? CUDA_SUCCESS : s->take_deferred();
+}
+
+CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async) {
+    const CUresult ready = ready_for_copy(stream);
+    if (ready != CUDA_SUCCESS || bytes == 0) return ready;
+    if (dst == nullptr || !is_device(src, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    Session* s = session();
+    touch_stream(stream);
+    if (async && is_pinned(dst, bytes))
+        return post(msg::CopyOutLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
+
+    const uint64_t touch = touch_of(stream);
+    const uint64_t everything = last_touch();
+    auto nothing = [](wire::Reader&) {};
+    std::deque<Pending> under_way;
+    CUresult result = CUDA_SUCCESS;
+    uint16_t counted = msg::CopyOut::kId;  // the pieces of one copy are one wait
+    const auto finish_first = [&] {
+        const CUresult one = s->finish_call(&under_way.front(), counted);
+        counted = 0;
+        if (result == CUDA_SUCCESS) result = one;
+        under_way.pop_front();
+    };
+    for (size_t at = 0; at < bytes && result == CUDA_SUCCESS; at += kPiece) {
+        const size_t piece = std::min(kPiece, bytes - at);
+        if (under_way.size() == kMostUnderWay) finish_first();
+        Pending& pending = under_way.emplace_back(DecodeRef(nothing));
+        pending.bulk = static_cast<uint8_t*>(dst) + at;
+        pending.bulk_bytes = piece;
+        const msg::CopyOut m{src + at, piece, wire_name(stream), async ? kOnStream : 0u};
+        s->begin_call(
+            msg::CopyOut::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, &pending);
+    }
+    while (!under_way.empty()) finish_first();
+    if (result == CUDA_SUCCESS) {
+        stream_done(stream, touch);
+        if (stream == nullptr && !several_contexts() && touch == everything) all_done(everything);
+    }
+    return result;
+}
+
+bool is_host(CUdeviceptr address, size_t bytes) { return !is_device(address, bytes); }
+
+}  // namespace
+
+CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async) {
+    if (bytes == 0) return current_context() == nullptr ? CUDA_ERROR_INVALID_CONTEXT : CUDA_SUCCESS;
+    auto* to = reinterpret_cast<void*>(dst);
+    const auto* from = reinterpret_cast<const void*>(src);
+    if (is_host(dst, bytes)) {
+        if (!is_host(src, bytes)) return copy_out(to, src, bytes, stream, async);
+        const CUresult waited = cuStreamSynchronize(stream);
+        if (waited == CUDA_SUCCESS) memmove(to, from, bytes);
+        return waited;
+    }
+    if (is_host(src, bytes)) return copy_in(dst, from, bytes, stream, async);
+    return async || stream != nullptr ? remote::cuMemcpyDtoDAsync_v2(dst, src, bytes, stream)
+                                      : remote::cuMemcpyDtoD_v2(dst, src, bytes);
+}
+
+CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
+    return copy_in(dstDevice, srcHost, ByteCount, implicit_stream(), false);
+}
+CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
+                              CUstream hStream) {
+    return copy_in(dstDevice, srcHost, ByteCount, resolve_stream(hStream), true);
+}
+CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount) {
+    return copy_out(dstHost, srcDevice, ByteCount, implicit_stream(), false);
+}
+CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
+    return copy_out(dstHost, srcDevice, ByteCount, resolve_stream(hStream), true);
+}
+
+CUresult cuMemcpy(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount) {
+    return copy_between(dst, src, ByteCount, implicit_stream(), false);
+}
+CUresult cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstream hStream) {
+    return copy_between(dst, src, ByteCount, resolve_stream(hStream), true);
+}
+
+// With unified addressing the addresses say which device they are on; the contexts are only checked.
+CUresult cuMemcpyPeer(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
+                      CUcontext srcContext, size_t ByteCount) {
+    CUdevice device = -1;
+    if (!device_of(dstContext, &device) || !device_of(srcContext, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    return remote::cuMemcpyDtoD_v2(dstDevice, srcDevice, ByteCount);
+}
+CUresult cuMemcpyPeerAsync(CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
+                           CUcontext srcContext, size_t ByteCount, CUstream hStream) {
+    CUdevice device = -1;
+    if (!device_of(dstContext, &device) || !device_of(srcContext, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    return remote::cuMemcpyDtoDAsync_v2(dstDevice, srcDevice, ByteCount, hStream);
+}
+
+}  // namespace bitfusion::client

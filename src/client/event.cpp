@@ -1,0 +1,144 @@
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "client/context.h"
+#include "client/feedback.h"
+#include "client/session.h"
+#include "client/stream.h"
+#include "client_hand.gen.h"
+#include "client_remote.gen.h"
+
+namespace bitfusion::client {
+namespace {
+
+struct State {
+    unsigned flags = 0;
+    uint64_t mark = 0;  // of the last record; 0: never recorded
+    bool reached = true;
+    bool captured = false;
+    CUresult status = CUDA_SUCCESS;
+};
+
+struct Events {
+    std::mutex lock;
+    std::unordered_map<CUevent, State> states;
+    uint64_t last_mark = 0;
+};
+
+Events& events() {
+    static Events* const made = std::make_unique<Events>().release();  // outlives every exit handler
+    return *made;
+}
+
+bool state_of(CUevent event, State* state) {
+    const std::lock_guard<std::mutex> lock(events().lock);
+    const auto found = events().states.find(event);
+    if (found == events().states.end()) return false;
+    *state = found->second;
+    return true;
+}
+
+}  // namespace
+
+CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    constexpr unsigned kKnown = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
+    if (phEvent == nullptr || (Flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
+    if ((Flags & CU_EVENT_INTERPROCESS) != 0) {
+        return (Flags & CU_EVENT_DISABLE_TIMING) == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_NOT_SUPPORTED;
+    }
+    const CUresult result = remote::cuEventCreate(phEvent, Flags);
+    if (result != CUDA_SUCCESS) return result;
+    const std::lock_guard<std::mutex> lock(events().lock);
+    events().states[*phEvent].flags = Flags;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuEventDestroy_v2(CUevent hEvent) {
+    {
+        const std::lock_guard<std::mutex> lock(events().lock);
+        if (events().states.erase(hEvent) == 0) return CUDA_ERROR_INVALID_HANDLE;
+    }
+    return remote::cuEventDestroy_v2(hEvent);
+}
+
+CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags) {
+    if ((flags & ~static_cast<unsigned>(CU_EVENT_RECORD_EXTERNAL)) != 0) return CUDA_ERROR_INVALID_VALUE;
+    const CUstream stream = resolve_stream(hStream);
+    const bool captured = is_capturing(stream);
+    msg::EventRecord m{wire_name(hEvent), wire_name(stream), flags, captured ? 1u : 0u, 0};
+    {
+        const std::lock_guard<std::mutex> lock(events().lock);
+        const auto found = events().states.find(hEvent);
+        if (found == events().states.end()) return CUDA_ERROR_INVALID_HANDLE;
+        m.mark = ++events().last_mark;
+        State& state = found->second;
+        state.captured = captured;
+        state.status = CUDA_SUCCESS;
+        if (!captured) {
+            state.mark = m.mark;
+            state.reached = false;
+        }
+    }
+    if (captured) capture_event(hEvent, stream);
+    touch_stream(stream);
+    return post(m);
+}
+
+CUresult cuEventRecord(CUevent hEvent, CUstream hStream) {
+    return cuEventRecordWithFlags(hEvent, hStream, 0);
+}
+
+CUresult cuEventQuery(CUevent hEvent) {
+    Session* s = session();
+    State state;
+    if (!state_of(hEvent, &state)) return CUDA_ERROR_INVALID_HANDLE;
+    if (state.captured) return CUDA_ERROR_CAPTURED_EVENT;
+    if (!state.reached) {
+        s->poll();
+        state_of(hEvent, &state);
+    }
+    if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
+    return state.reached ? state.status : CUDA_ERROR_NOT_READY;
+}
+
+CUresult cuEventSynchronize(CUevent hEvent) {
+    Session* s = session();
+    State state;
+    if (!state_of(hEvent, &state)) return CUDA_ERROR_INVALID_HANDLE;
+    if (state.captured) return CUDA_ERROR_CAPTURED_EVENT;
+    if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
+    if (state.reached) return state.status != CUDA_SUCCESS ? state.status : s->take_deferred();
+    const CUresult result = call(msg::EventSynchronize{wire_name(hEvent)}, [](const auto&) {});
+    if (result == CUDA_SUCCESS) event_reached(wire_name(hEvent), state.mark, CUDA_SUCCESS);
+    return result;
+}
+
+CUresult cuEventElapsedTime_v2(float* pMilliseconds, CUevent hStart, CUevent hEnd) {
+    State start;
+    State end;
+    if (!state_of(hStart, &start) || !state_of(hEnd, &end)) return CUDA_ERROR_INVALID_HANDLE;
+    if (((start.flags | end.flags) & CU_EVENT_DISABLE_TIMING) != 0 || start.mark == 0 || end.mark == 0)
+        return CUDA_ERROR_INVALID_HANDLE;
+    if (!start.reached || !end.reached) {
+        session()->poll();
+        if (!state_of(hStart, &start) || !state_of(hEnd, &end)) return CUDA_ERROR_INVALID_HANDLE;
+        if (!start.reached || !end.reached) return CUDA_ERROR_NOT_READY;
+    }
+    return remote::cuEventElapsedTime_v2(pMilliseconds, hStart, hEnd);
+}
+
+CUresult cuEventElapsedTime(float* pMilliseconds, CUevent hStart, CUevent hEnd) {
+    return cuEventElapsedTime_v2(pMilliseconds, hStart, hEnd);
+}
+
+void event_reached(uint64_t event, uint64_t mark, CUresult status) {
+    const std::lock_guard<std::mutex> lock(events().lock);
+    const auto found = events().states.find(from_wire_name<CUevent>(event));
+    if (found == events().states.end() || found->second.mark != mark) return;
+    found->second.reached = true;
+    found->second.status = status;
+}
+
+}  // namespace bitfusion::client

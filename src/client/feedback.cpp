@@ -1,0 +1,172 @@
+#include "client/feedback.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "client/session.h"
+#include "client/stream.h"
+
+namespace bitfusion::client {
+namespace {
+
+// Touches are kept by a hash of the stream's name. Two streams that share a slot only look busier than they
+// are.
+constexpr size_t kSlots = 4096;
+
+struct Slot {
+    std::atomic<uint64_t> touched{0};
+    std::atomic<uint64_t> done{0};
+};
+
+struct Ticket {
+    uint8_t* target;
+    size_t bytes;
+    size_t arrived = 0;
+};
+
+struct Progress {
+    std::array<Slot, kSlots> slots;
+    std::atomic<uint64_t> last{0};
+    std::atomic<uint64_t> all_done{0};
+
+    std::mutex lock;
+    std::condition_variable arrived;
+    std::unordered_map<uint64_t, Ticket> tickets;
+    uint64_t last_ticket = 0;
+};
+
+Progress& progress() {
+    static Progress* const made = std::make_unique<Progress>().release();  // outlives every exit handler
+    return *made;
+}
+
+Slot& slot_of(CUstream stream) {
+    auto name = reinterpret_cast<uint64_t>(stream);
+    // Each context has a legacy stream of its own.
+    if (name == 0 || name == reinterpret_cast<uint64_t>(CU_STREAM_LEGACY)) name = current_context_name();
+    return progress().slots[name % kSlots];
+}
+
+void raise_to(std::atomic<uint64_t>* value, uint64_t to) {
+    uint64_t now = value->load(std::memory_order_relaxed);
+    while (now < to && !value->compare_exchange_weak(now, to, std::memory_order_release)) {
+    }
+}
+
+}  // namespace
+
+void touch_stream(CUstream stream) {
+    const uint64_t touch = progress().last.fetch_add(1, std::memory_order_relaxed) + 1;
+    slot_of(stream).touched.store(touch, std::memory_order_release);
+}
+
+uint64_t touch_of(CUstream stream) { return slot_of(stream).touched.load(std::memory_order_acquire); }
+void stream_done(CUstream stream, uint64_t touch) { raise_to(&slot_of(stream).done, touch); }
+
+bool stream_idle(CUstream stream) {
+    const Slot& slot = slot_of(stream);
+    const uint64_t touched = slot.touched.load(std::memory_order_acquire);
+    return touched <= slot.done.load(std::memory_order_acquire) ||
+           touched <= progress().all_done.load(std::memory_order_acquire);
+}
+
+uint64_t last_touch() { return progress().last.load(std::memory_order_acquire); }
+void all_done(uint64_t touch) { raise_to(&progress().all_done, touch); }
+bool all_idle() { return last_touch() <= progress().all_done.load(std::memory_order_acquire); }
+
+uint64_t open_ticket(void* target, size_t bytes) {
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    p.tickets[++p.last_ticket] = {static_cast<uint8_t*>(target), bytes};
+    return p.last_ticket;
+}
+
+void await_tickets(const void* begin, size_t bytes) {
+    Session* s = session();
+    if (s == nullptr) return;
+    const auto* first = static_cast<const uint8_t*>(begin);
+    const auto none_open = [&] {
+        Progress& p = progress();
+        const std::lock_guard<std::mutex> lock(p.lock);
+        for (const auto& [number, ticket] : p.tickets) {
+            if (ticket.target < first + bytes && first < ticket.target + ticket.bytes) return false;
+        }
+        return true;
+    };
+    if (!none_open()) s->wait_until(none_open);
+}
+
+// Both are called by the receiving thread for one message: first the target, then, when its bytes are there,
+// done.
+void* copy_out_target(const uint8_t* fields, size_t body_bytes) {
+    wire::Reader r(fields, 16);
+    const auto number = r.get<uint64_t>();
+    const auto offset = r.get<uint64_t>();
+    if (body_bytes < 16) return nullptr;
+    const size_t bytes = body_bytes - 16;
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    const auto found = p.tickets.find(number);
+    if (found == p.tickets.end() || offset > found->second.bytes || bytes > found->second.bytes - offset)
+        return nullptr;
+    return found->second.target + offset;
+}
+
+void copy_out_done(const uint8_t* fields, size_t body_bytes) {
+    wire::Reader r(fields, 16);
+    const auto number = r.get<uint64_t>();
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    const auto found = p.tickets.find(number);
+    if (found == p.tickets.end()) return;
+    found->second.arrived += body_bytes - 16;
+    if (found->second.arrived >= found->second.bytes) p.tickets.erase(found);
+}
+
+void serve_event(const wire::ReplyHead& head, wire::Reader& r) {
+    switch (head.id) {
+        case msg::kId_EventReached: {
+            msg::EventReached m;
+            m.decode(r);
+            event_reached(m.event, m.mark, static_cast<CUresult>(m.status));
+            return;
+        }
+        case msg::kId_StreamReached: {
+            msg::StreamReached m;
+            m.decode(r);
+            stream_reached(m.mark, static_cast<CUresult>(m.status));
+            return;
+        }
+        case msg::kId_Deferred: {
+            msg::Deferred m;
+            m.decode(r);
+            BF_LOG("client", kInfo, "call %u failed later with error %d", m.call, m.result);
+            if (Session* s = session(); s != nullptr) s->defer(static_cast<CUresult>(m.result));
+            return;
+        }
+        case msg::kId_Printed: {
+            msg::Printed m;
+            m.decode(r);
+            const int descriptor = m.descriptor == STDERR_FILENO ? STDERR_FILENO : STDOUT_FILENO;
+            write_printed(descriptor, m.text);
+            return;
+        }
+        case msg::kId_HostFunctionDue: {
+            msg::HostFunctionDue m;
+            m.decode(r);
+            host_function_due(m.ticket, static_cast<CUresult>(m.status));
+            return;
+        }
+        default:
+            if (Session* s = session(); s != nullptr) s->lose("the server announced something unknown");
+    }
+}
+
+}  // namespace bitfusion::client

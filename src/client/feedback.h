@@ -1,0 +1,45 @@
+// Feedback: what the client knows of the progress of streams and events without asking.
+//
+// Every posted call that puts work on a stream touches it: a number that only grows. A stream whose last
+// touch is known to have completed is idle, and a synchronisation or query of it is answered here. Events
+// carry the mark of their last record; the worker announces marks as they complete, data of copies first
+// (docs/wire.md, "announcements"), so an announced completion never overtakes the data that it covers. Any
+// thread; the announcements arrive on whichever thread receives.
+#pragma once
+
+#include <cstdint>
+
+#include "cuda_types.gen.h"
+
+namespace bitfusion::client {
+
+// ---- streams ----
+// Called by everything that puts work on a stream (generated code too), before it is posted.
+void touch_stream(CUstream stream);
+uint64_t touch_of(CUstream stream);
+// Everything up to this touch has completed.
+void stream_done(CUstream stream, uint64_t touch);
+bool stream_idle(CUstream stream);
+// Of all streams together: for context synchronisation.
+uint64_t last_touch();
+void all_done(uint64_t touch);
+bool all_idle();
+
+CUresult synchronize_context(CUcontext context);
+// Objects that end with a context: its memory ranges, streams and events.
+void forget_objects_of(CUcontext context);
+
+// ---- copies into pinned host memory that are under way ----
+// A ticket for `bytes` that will be written at `target`.
+uint64_t open_ticket(void* target, size_t bytes);
+// Waits until no ticket is open for memory in [begin, begin + bytes).
+void await_tickets(const void* begin, size_t bytes);
+
+// ---- events ----
+void event_reached(uint64_t event, uint64_t mark, CUresult status);
+
+// ---- host functions ----
+// Runs on a thread of its own; tells the worker when it is done.
+void host_function_due(uint64_t ticket, CUresult status);
+
+}  // namespace bitfusion::client

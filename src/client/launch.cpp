@@ -1,0 +1,228 @@
+// Kernel launches: arguments are packed by the kernel's layout into one block and posted.
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.h"
+#include "client/context.h"
+#include "client/feedback.h"
+#include "client/function.h"
+#include "client/session.h"
+#include "client/stream.h"
+#include "client_hand.gen.h"
+
+namespace bitfusion::client {
+namespace {
+
+constexpr uint32_t kCooperative = 1;
+constexpr uint32_t kWithAttributes = 2;
+
+struct Shape {
+    unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+};
+
+// Size of the argument block, or an error; `extra` is CUDA's list of a ready-made block.
+CUresult argument_bytes(const Function& f, void** params, void** extra, const void** ready, size_t* bytes) {
+    *ready = nullptr;
+    *bytes = f.parameter_bytes;
+    if (params != nullptr) return extra != nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+    if (extra != nullptr) {
+        size_t given = 0;
+        bool sized = false;
+        for (void** at = extra; *at != CU_LAUNCH_PARAM_END; at += 2) {
+            if (*at == CU_LAUNCH_PARAM_BUFFER_POINTER)
+                *ready = at[1];
+            else if (*at == CU_LAUNCH_PARAM_BUFFER_SIZE)
+                given = *static_cast<size_t*>(at[1]), sized = true;
+            else
+                return CUDA_ERROR_INVALID_VALUE;
+        }
+        if (*ready == nullptr || !sized) return CUDA_ERROR_INVALID_VALUE;
+        if (given < f.parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
+        return CUDA_SUCCESS;
+    }
+    return f.parameters.empty() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** params, void** extra,
+                uint32_t flags, std::span<const uint8_t> attributes) {
+    const Function* f = function_of(handle);
+    if (f == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    const void* ready = nullptr;
+    size_t bytes = 0;
+    const CUresult sized = argument_bytes(*f, params, extra, &ready, &bytes);
+    if (sized != CUDA_SUCCESS) return sized;
+    touch_stream(stream);
+    const size_t fixed = msg::Launch{}.size() + attributes.size();
+    return session_post(msg::Launch::kId, fixed + bytes, [&](wire::Writer& w) {
+        w.put(f->name);
+        w.put(shape);
+        w.put(wire_name(stream));
+        w.put(flags);
+        w.bytes(attributes.data(), attributes.size());
+        w.put(static_cast<uint64_t>(bytes));
+        if (ready != nullptr) {
+            w.raw(ready, bytes);
+            return;
+        }
+        size_t at = 0;
+        for (size_t i = 0; i < f->parameters.size(); ++i) {
+            constexpr uint8_t kZeros[256]{};
+            const auto [offset, size] = f->parameters[i];
+            while (at < offset) {  // padding between parameters
+                const size_t gap = std::min<size_t>(offset - at, sizeof kZeros);
+                w.raw(kZeros, gap);
+                at += gap;
+            }
+            w.raw(params[i], size);
+            at += size;
+        }
+    });
+}
+
+// Attributes that say something about other objects are translated into names or refused by name.
+CUresult check_attributes(const CUlaunchConfig& config) {
+    for (unsigned i = 0; i < config.numAttrs; ++i) {
+        const CUlaunchAttribute& a = config.attrs[i];
+        if (a.id == CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE &&
+            a.value.deviceUpdatableKernelNode.deviceUpdatable != 0) {
+            BF_LOG("client", kWarn, "launch attribute 'device updatable kernel node' is not served yet");
+            return CUDA_ERROR_NOT_SUPPORTED;
+        }
+    }
+    return CUDA_SUCCESS;
+}
+
+// ---- host functions
+// ------------------------------------------------------------------------------------------
+
+struct HostFunction {
+    CUhostFn function = nullptr;
+    CUstreamCallback callback = nullptr;
+    CUstream stream = nullptr;
+    void* data = nullptr;
+    CUcontext context = nullptr;
+};
+
+struct HostFunctions {
+    std::mutex lock;
+    std::unordered_map<uint64_t, HostFunction> waiting;
+    uint64_t last = 0;
+    // Due functions run one after the other on a thread of ours, as on the driver's.
+    std::condition_variable due_changed;
+    std::deque<std::pair<uint64_t, CUresult>> due;
+    bool runner_started = false;
+    std::thread runner;
+};
+
+HostFunctions& host_functions() {
+    static HostFunctions* const made =
+        std::make_unique<HostFunctions>().release();  // outlives every exit handler
+    return *made;
+}
+
+void run_host_functions() {
+    HostFunctions& h = host_functions();
+    for (;;) {
+        std::unique_lock<std::mutex> lock(h.lock);
+        h.due_changed.wait(lock, [&] { return !h.due.empty(); });
+        const auto [ticket, status] = h.due.front();
+        h.due.pop_front();
+        const auto found = h.waiting.find(ticket);
+        if (found == h.waiting.end()) continue;
+        const HostFunction function = found->second;
+        h.waiting.erase(found);
+        lock.unlock();
+        if (function.function != nullptr)
+            function.function(function.data);
+        else
+            function.callback(function.stream, status, function.data);
+        post(msg::HostFunctionDone{ticket});
+    }
+}
+
+CUresult add_host_function(HostFunction function, CUstream stream) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (is_capturing(stream)) {
+        BF_LOG("client", kWarn, "a host function inside a stream capture is not served yet");
+        return CUDA_ERROR_NOT_SUPPORTED;
+    }
+    HostFunctions& h = host_functions();
+    uint64_t ticket = 0;
+    {
+        const std::lock_guard<std::mutex> lock(h.lock);
+        ticket = ++h.last;
+        h.waiting[ticket] = function;
+        if (!h.runner_started) {
+            h.runner = std::thread(run_host_functions);
+            h.runner_started = true;
+        }
+    }
+    touch_stream(stream);
+    return post(msg::HostFunction{ticket, wire_name(stream), function.callback != nullptr ? 1u : 0u});
+}
+
+}  // namespace
+
+void host_function_due(uint64_t ticket, CUresult status) {
+    HostFunctions& h = host_functions();
+    const std::lock_guard<std::mutex> lock(h.lock);
+    h.due.emplace_back(ticket, status);
+    h.due_changed.notify_one();
+}
+
+CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
+                        unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
+                        unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+    return launch(f, {gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes},
+                  resolve_stream(hStream), kernelParams, extra, 0, {});
+}
+
+CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
+                                   unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY,
+                                   unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream,
+                                   void** kernelParams) {
+    return launch(f, {gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes},
+                  resolve_stream(hStream), kernelParams, nullptr, kCooperative, {});
+}
+
+CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra) {
+    if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr))
+        return CUDA_ERROR_INVALID_VALUE;
+    const CUresult checked = check_attributes(*config);
+    if (checked != CUDA_SUCCESS) return checked;
+    const Shape shape{config->gridDimX,  config->gridDimY,  config->gridDimZ,      config->blockDimX,
+                      config->blockDimY, config->blockDimZ, config->sharedMemBytes};
+    // Events inside attributes are names already; the worker turns them into its own.
+    const std::span<const uint8_t> attributes(reinterpret_cast<const uint8_t*>(config->attrs),
+                                              config->numAttrs * sizeof(CUlaunchAttribute));
+    return launch(f, shape, resolve_stream(config->hStream), kernelParams, extra, kWithAttributes,
+                  attributes);
+}
+
+CUresult cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* userData) {
+    if (fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    HostFunction function;
+    function.function = fn;
+    function.data = userData;
+    return add_host_function(function, resolve_stream(hStream));
+}
+
+CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData,
+                             unsigned int flags) {
+    if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+    HostFunction function;
+    function.callback = callback;
+    function.stream = hStream;
+    function.data = userData;
+    return add_host_function(function, resolve_stream(hStream));
+}
+
+}  // namespace bitfusion::client

@@ -1,0 +1,165 @@
+#include <sys/mman.h>
+
+#include <vector>
+
+#include "base/log.h"
+#include "client/context.h"
+#include "client/feedback.h"
+#include "client/memory_map.h"
+#include "client/session.h"
+#include "client/stream.h"
+#include "client_hand.gen.h"
+#include "client_remote.gen.h"
+
+namespace bitfusion::client {
+namespace {
+
+// More clashes than this in a row mean that the address space is full of the program's own mappings.
+constexpr size_t kMostClashes = 16;
+
+// Allocates through `allocate` until the address is free in this process too; ranges that clash are held
+// meanwhile, so that the worker hands out others, and then given back through `release`.
+template <typename Allocate, typename Release>
+CUresult allocate_clear(CUdeviceptr* address, size_t* bytes, const Allocate& allocate,
+                        const Release& release) {
+    std::vector<CUdeviceptr> clashed;
+    CUresult result = CUDA_SUCCESS;
+    for (;;) {
+        result = allocate();
+        if (result != CUDA_SUCCESS || reserve_addresses(*address, *bytes)) break;
+        clashed.push_back(*address);
+        if (clashed.size() == kMostClashes) {
+            BF_LOG("client", kError,
+                   "no device address is free in this process; start it without a fixed memory layout");
+            result = CUDA_ERROR_OUT_OF_MEMORY;
+            break;
+        }
+    }
+    for (const CUdeviceptr c : clashed) release(c);
+    return result;
+}
+
+void remember(MemoryRange::Kind kind, CUdeviceptr base, size_t bytes) {
+    MemoryRange range;
+    range.kind = kind;
+    range.base = base;
+    range.bytes = bytes;
+    range.context = current_context();
+    range.device = current_device();
+    remember_range(range);
+}
+
+}  // namespace
+
+CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (dptr == nullptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = allocate_clear(
+        dptr, &bytesize, [&] { return remote::cuMemAlloc_v2(dptr, bytesize); },
+        [](CUdeviceptr p) { remote::cuMemFree_v2(p); });
+    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kDevice, *dptr, bytesize);
+    return result;
+}
+
+CUresult cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
+                            unsigned int ElementSizeBytes) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (dptr == nullptr || pPitch == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    size_t bytes = 0;
+    const CUresult result = allocate_clear(
+        dptr, &bytes,
+        [&] {
+            const CUresult r =
+                remote::cuMemAllocPitch_v2(dptr, pPitch, WidthInBytes, Height, ElementSizeBytes);
+            bytes = *pPitch * Height;
+            return r;
+        },
+        [](CUdeviceptr p) { remote::cuMemFree_v2(p); });
+    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kDevice, *dptr, bytes);
+    return result;
+}
+
+CUresult cuMemFree_v2(CUdeviceptr dptr) {
+    if (dptr == 0) return CUDA_SUCCESS;
+    if (forget_range(dptr, MemoryRange::Kind::kDevice)) return remote::cuMemFree_v2(dptr);
+    if (forget_range(dptr, MemoryRange::Kind::kPool)) return remote::cuMemFree_v2(dptr);
+    return CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
+    if (dptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = allocate_clear(
+        dptr, &bytesize, [&] { return remote::cuMemAllocAsync(dptr, bytesize, hStream); },
+        [&](CUdeviceptr p) { remote::cuMemFreeAsync(p, hStream); });
+    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kPool, *dptr, bytesize);
+    return result;
+}
+
+CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
+    if (dptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = allocate_clear(
+        dptr, &bytesize, [&] { return remote::cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream); },
+        [&](CUdeviceptr p) { remote::cuMemFreeAsync(p, hStream); });
+    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kPool, *dptr, bytesize);
+    return result;
+}
+
+CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
+    if (dptr == 0) return CUDA_SUCCESS;
+    if (!forget_range(dptr, MemoryRange::Kind::kPool) && !forget_range(dptr, MemoryRange::Kind::kDevice))
+        return CUDA_ERROR_INVALID_VALUE;
+    return remote::cuMemFreeAsync(dptr, hStream);
+}
+
+CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    return remote::cuMemGetInfo_v2(free, total);
+}
+
+CUresult cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, CUdeviceptr dptr) {
+    const auto range = range_of(dptr);
+    if (!range) return CUDA_ERROR_NOT_FOUND;
+    if (pbase != nullptr) *pbase = range->base;
+    if (psize != nullptr) *psize = range->bytes;
+    return CUDA_SUCCESS;
+}
+
+// ---- virtual memory management: the worker reserves, the client reserves the same numbers
+// -----------------------
+
+CUresult cuMemAddressReserve(CUdeviceptr* ptr, size_t size, size_t alignment, CUdeviceptr addr,
+                             unsigned long long flags) {
+    if (ptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    return allocate_clear(
+        ptr, &size, [&] { return remote::cuMemAddressReserve(ptr, size, alignment, addr, flags); },
+        [&](CUdeviceptr p) { remote::cuMemAddressFree(p, size); });
+}
+
+CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size) { return remote::cuMemAddressFree(ptr, size); }
+
+CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle,
+                  unsigned long long flags) {
+    const CUresult result = remote::cuMemMap(ptr, size, offset, handle, flags);
+    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kVirtual, ptr, size);
+    return result;
+}
+
+CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
+    const CUresult result = remote::cuMemUnmap(ptr, size);
+    if (result != CUDA_SUCCESS) return result;
+    for (uint64_t at = ptr; at < ptr + size;) {  // one unmap may cover several maps
+        const auto gone = forget_range(at, MemoryRange::Kind::kVirtual);
+        if (!gone || gone->bytes == 0) break;
+        at += gone->bytes;
+    }
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemGetAllocationGranularity(size_t* granularity, const CUmemAllocationProp* prop,
+                                       CUmemAllocationGranularity_flags option) {
+    if (granularity == nullptr || prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
+    return remote::cuMemGetAllocationGranularity(granularity, prop, option);
+}
+
+}  // namespace bitfusion::client

@@ -1,0 +1,122 @@
+#include "client/memory_map.h"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+
+#include "base/log.h"
+#include "client/feedback.h"
+
+namespace bitfusion::client {
+namespace {
+
+// Device memory comes in blocks of this size; reserving whole blocks keeps the list short.
+constexpr uint64_t kBlock = 2u << 20;
+
+struct Map {
+    std::shared_mutex lock;
+    std::map<uint64_t, MemoryRange> ranges;
+    uint64_t last_id = 0;
+    std::mutex reserve_lock;
+    std::set<uint64_t> reserved;  // blocks
+    std::atomic<bool> trusting{false};
+};
+
+Map& map() {
+    static Map* const made = std::make_unique<Map>().release();  // outlives every exit handler
+    return *made;
+}
+
+std::map<uint64_t, MemoryRange>::iterator holding(uint64_t address) {
+    auto it = map().ranges.upper_bound(address);
+    if (it == map().ranges.begin()) return map().ranges.end();
+    --it;
+    return address - it->first < it->second.bytes ? it : map().ranges.end();
+}
+
+}  // namespace
+
+void remember_range(MemoryRange range) {
+    const std::unique_lock<std::shared_mutex> lock(map().lock);
+    range.id = ++map().last_id;
+    map().ranges[range.base] = range;
+}
+
+std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind) {
+    const std::unique_lock<std::shared_mutex> lock(map().lock);
+    const auto found = map().ranges.find(base);
+    if (found == map().ranges.end() || found->second.kind != kind) return std::nullopt;
+    const MemoryRange range = found->second;
+    map().ranges.erase(found);
+    return range;
+}
+
+std::optional<MemoryRange> range_of(uint64_t address) {
+    const std::shared_lock<std::shared_mutex> lock(map().lock);
+    const auto found = holding(address);
+    if (found == map().ranges.end()) return std::nullopt;
+    return found->second;
+}
+
+bool is_device(uint64_t address, size_t bytes) {
+    const std::shared_lock<std::shared_mutex> lock(map().lock);
+    // Neighbouring virtual mappings form one range to a copy.
+    while (true) {
+        const auto found = holding(address);
+        if (found == map().ranges.end() || found->second.kind == MemoryRange::Kind::kHost) return false;
+        const size_t left = found->second.bytes - (address - found->first);
+        if (bytes <= left) return true;
+        if (found->second.kind != MemoryRange::Kind::kVirtual) return false;
+        address += left;
+        bytes -= left;
+    }
+}
+
+bool is_pinned(const void* address, size_t bytes) {
+    const auto number = reinterpret_cast<uint64_t>(address);
+    const std::shared_lock<std::shared_mutex> lock(map().lock);
+    const auto found = holding(number);
+    return found != map().ranges.end() && found->second.kind == MemoryRange::Kind::kHost &&
+           bytes <= found->second.bytes - (number - found->first);
+}
+
+bool reserve_addresses(uint64_t base, size_t bytes) {
+    Map& m = map();
+    if (m.trusting.load() || bytes == 0) return true;
+    const std::lock_guard<std::mutex> lock(m.reserve_lock);
+    const uint64_t end = (base + bytes + kBlock - 1) / kBlock * kBlock;
+    for (uint64_t block = base / kBlock * kBlock; block < end; block += kBlock) {
+        if (m.reserved.count(block) != 0) continue;
+        void* got = mmap(reinterpret_cast<void*>(block), kBlock, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        if (got == MAP_FAILED) {
+            BF_LOG("client", kInfo, "device address %#llx is in use in this process",
+                   static_cast<unsigned long long>(block));
+            return false;
+        }
+        if (reinterpret_cast<uint64_t>(got) != block) {  // a kernel older than MAP_FIXED_NOREPLACE
+            munmap(got, kBlock);
+            return false;
+        }
+        m.reserved.insert(block);
+    }
+    return true;
+}
+
+void trust_addresses() { map().trusting.store(true); }
+
+void forget_objects_of(CUcontext context) {
+    const std::unique_lock<std::shared_mutex> lock(map().lock);
+    std::erase_if(map().ranges, [&](const auto& entry) {
+        return entry.second.context == context && entry.second.kind != MemoryRange::Kind::kHost &&
+               entry.second.kind != MemoryRange::Kind::kVirtual;
+    });
+}
+
+}  // namespace bitfusion::client

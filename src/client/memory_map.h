@@ -1,0 +1,42 @@
+// Memory map: every range of memory that the program has from CUDA, by address, so that a pointer can be
+// classified without asking anybody. Device addresses are the worker's; the client reserves the same numbers
+// in its own address space, so that no host object can ever have one. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "cuda_types.gen.h"
+
+namespace bitfusion::client {
+
+struct MemoryRange {
+    enum class Kind { kDevice, kPool, kVirtual, kSymbol, kHost };
+    Kind kind = Kind::kDevice;
+    uint64_t base = 0;
+    size_t bytes = 0;
+    CUcontext context = nullptr;
+    CUdevice device = -1;
+    uint64_t id = 0;          // CU_POINTER_ATTRIBUTE_BUFFER_ID: never reused
+    unsigned flags = 0;       // of host memory: as allocated or registered
+    bool registered = false;  // host memory that the program allocated itself
+    size_t mapped_bytes = 0;  // of host memory: what we mmapped, 0 if registered
+};
+
+void remember_range(MemoryRange range);
+// Removes the range that begins at base, if it is of this kind.
+std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind);
+// The range that holds the address.
+std::optional<MemoryRange> range_of(uint64_t address);
+// Whether [address, address + bytes) lies in device memory, resp. in pinned host memory.
+bool is_device(uint64_t address, size_t bytes);
+bool is_pinned(const void* address, size_t bytes);
+
+// Takes the numbers [base, base + bytes) out of this process's address space; false when something is there
+// already.
+bool reserve_addresses(uint64_t base, size_t bytes);
+// For tests that run client and worker in one process, where device memory is mapped here anyway.
+void trust_addresses();
+
+}  // namespace bitfusion::client

@@ -1,0 +1,168 @@
+// Opening the session: BITFUSION_SESSION says where, cuInit says when.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/log.h"
+#include "client/context.h"
+#include "client/device.h"
+#include "client/session.h"
+#include "client_hand.gen.h"
+#include "link/tcp.h"
+#include "wire/hello.h"
+
+namespace bitfusion::client {
+namespace {
+
+constexpr int kConnectTimeoutMs = 10000;
+
+struct Opening {
+    std::mutex lock;
+    std::unique_ptr<Session> session;
+    std::unique_ptr<link::Link> given;  // by use_link
+    bool tried = false;
+    CUresult result = CUDA_ERROR_NOT_INITIALIZED;
+};
+
+Opening& opening() {
+    // Never destroyed: the session's threads and other libraries' exit handlers outlive our statics.
+    static Opening* const made = std::make_unique<Opening>().release();
+    return *made;
+}
+
+std::atomic<Session*> g_session{nullptr};
+std::atomic<bool> g_initialised{false};
+std::atomic<bool> g_forked{false};
+
+Status read_exactly(link::Link* link, uint8_t* target, size_t bytes) {
+    for (size_t at = 0; at < bytes;) {
+        auto got = link->receive(target + at, bytes - at, link::Wait::kBlock);
+        if (!got) return tl::unexpected<Error>(got.error());
+        if (got->closed)
+            return fail("the server closed the connection before it answered; look into its log");
+        at += got->bytes;
+    }
+    return {};
+}
+
+std::string program_name() { return program_invocation_short_name; }
+
+Status greet(link::Link* link, const wire::Ticket& ticket) {
+    wire::Hello hello;
+    hello.process = static_cast<uint32_t>(getpid());
+    hello.ticket = ticket;
+    hello.program = program_name();
+    const std::vector<uint8_t> bytes = wire::encode(hello);
+    const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
+    Status sent = link->send({&piece, 1});
+    if (!sent) return sent;
+    std::array<uint8_t, wire::kPrefixBytes> head{};
+    Status read = read_exactly(link, head.data(), head.size());
+    if (!read) return read;
+    auto prefix = wire::decode_prefix(head.data(), wire::kWelcomeMagic);
+    if (!prefix) return tl::unexpected<Error>(prefix.error());
+    std::vector<uint8_t> body(prefix->body_bytes);
+    read = read_exactly(link, body.data(), body.size());
+    if (!read) return read;
+    auto welcome = wire::decode_welcome(*prefix, body);
+    if (!welcome) return tl::unexpected<Error>(welcome.error());
+    if (welcome->refusal != wire::Refusal::kNone)
+        return fail("the server refuses this session: " + welcome->text);
+    return {};
+}
+
+Result<std::unique_ptr<link::Link>> connect_session() {
+    const char* where = getenv("BITFUSION_SESSION");
+    if (where == nullptr)
+        return fail("this program has no GPU session; start it with 'bitfusion run -n 1 -- <program>'",
+                    ENOENT);
+    const std::string text = where;
+    const size_t slash = text.find('/');
+    if (slash == std::string::npos)
+        return fail(
+            "BITFUSION_SESSION is not <host>:<port>/<ticket>; start the program with 'bitfusion run'");
+    auto ticket = wire::ticket_from_hex(text.substr(slash + 1));
+    if (!ticket) return tl::unexpected<Error>(ticket.error());
+    auto link = link::connect_tcp(text.substr(0, slash), kConnectTimeoutMs);
+    if (!link) return link;
+    Status greeted = greet(link->get(), *ticket);
+    if (!greeted) return tl::unexpected<Error>(greeted.error());
+    return link;
+}
+
+void open_locked(Opening* o) {
+    o->tried = true;
+    if (const char* where = getenv("BITFUSION_STATS");
+        where != nullptr && *where != '\0' && strcmp(where, "0") != 0 && !stats().enabled()) {
+        stats().enable(where);
+        atexit([] { stats().print(); });
+    }
+    std::unique_ptr<link::Link> link = std::move(o->given);
+    if (link == nullptr) {
+        auto connected = connect_session();
+        if (!connected) {
+            BF_LOG("client", kError, "%s", connected.error().what.c_str());
+            o->result = connected.error().code == ENOENT ? CUDA_ERROR_NO_DEVICE : CUDA_ERROR_SYSTEM_NOT_READY;
+            return;
+        }
+        link = std::move(*connected);
+    }
+    o->session = std::make_unique<Session>(std::move(link));
+    Status started = o->session->start();
+    if (!started) {
+        BF_LOG("client", kError, "%s", started.error().what.c_str());
+        o->session.reset();
+        o->result = CUDA_ERROR_OUT_OF_MEMORY;
+        return;
+    }
+    g_session.store(o->session.get());
+    o->result = attach_devices(o->session.get());
+    if (o->result != CUDA_SUCCESS) g_session.store(nullptr);
+    pthread_atfork(nullptr, nullptr, [] { g_forked.store(true); });
+}
+
+}  // namespace
+
+Session* session() {
+    if (!g_initialised.load(std::memory_order_acquire) || g_forked.load(std::memory_order_relaxed))
+        return nullptr;
+    return g_session.load(std::memory_order_relaxed);
+}
+
+CUresult ensure_session() {
+    // A child of fork has no threads of ours and shares the parent's socket: it must not touch either.
+    if (g_forked.load()) return CUDA_ERROR_NOT_INITIALIZED;
+    Opening& o = opening();
+    const std::lock_guard<std::mutex> lock(o.lock);
+    if (!o.tried) open_locked(&o);
+    return o.result;
+}
+
+void use_link(std::unique_ptr<link::Link> link) {
+    Opening& o = opening();
+    const std::lock_guard<std::mutex> lock(o.lock);
+    g_initialised.store(false);
+    g_session.store(nullptr);
+    o.session.reset();
+    o.given = std::move(link);
+    o.tried = false;
+    forget_contexts();
+}
+
+CUresult cuInit(unsigned int Flags) {
+    if (Flags != 0) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = ensure_session();
+    if (result != CUDA_SUCCESS) return result;
+    if (device_count() == 0) return CUDA_ERROR_NO_DEVICE;
+    g_initialised.store(true, std::memory_order_release);
+    return CUDA_SUCCESS;
+}
+
+}  // namespace bitfusion::client

@@ -1,0 +1,50 @@
+// Link: a reliable, ordered byte stream between a client and its worker; the seam between the data path and
+// its transports. Fillings: a connected socket (tcp.h, and what the dispatcher hands to a worker) and the
+// in-process pair for tests (loop.h).
+//
+// One thread may send while another receives; two senders or two receivers need a lock of their own.
+// Errors are final: after one, the link only closes.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+
+namespace bitfusion::link {
+
+enum class Wait {
+    kNo,     // return 0 bytes at once when nothing is there
+    kBlock,  // sleep until something is there
+};
+
+struct Received {
+    size_t bytes = 0;     // 0 with open: nothing there (Wait::kNo)
+    bool closed = false;  // the peer has gone
+};
+
+class Link {
+  public:
+    virtual ~Link() = default;
+
+    // Sends every byte of the pieces, in order; blocks while the peer does not read.
+    virtual Status send(std::span<const iovec> pieces) = 0;
+
+    // Receives at least one byte and at most `bytes`, except as said in Received.
+    virtual Result<Received> receive(void* target, size_t bytes, Wait wait) = 0;
+
+    // A descriptor that polls readable when receive() would not block.
+    virtual int wait_descriptor() const = 0;
+
+    // Ends both directions; a blocked peer or thread wakes. Any thread.
+    virtual void shut() = 0;
+};
+
+// A connected stream socket (TCP or UNIX); the link owns and closes it.
+std::unique_ptr<Link> over_socket(int descriptor);
+
+}  // namespace bitfusion::link
