@@ -2,7 +2,7 @@
 client_entries.gen.cpp: every exported symbol.
 client_hand.gen.h: what people write: one declaration per function that the client answers by hand."""
 
-from gen.text import BANNER, arguments, declaration, extent, prototype
+from gen.text import BANNER, arguments, by_value_first, prototype
 
 FLAT = ("out", "inout")
 
@@ -82,7 +82,7 @@ def remote_source(d):
         if not f.travels:
             continue
         sizes, writes, nulls = [], [], []
-        for p in f.parameters:
+        for p in by_value_first(f.parameters):
             s, w = put(d, p, f.mode.names)
             if s != "0":
                 sizes.append(s)

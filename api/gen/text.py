@@ -21,12 +21,19 @@ def extent(size):
     """A size expression of the description, in saturating arithmetic."""
     import re
 
+    if size.isdigit():
+        return f"wire::Extent({size})"
     return re.sub(r"\b(?!rows2d\b)([A-Za-z_]\w*)", r"wire::Extent(\1)", size).replace("rows2d", "wire::rows2d")
 
 
 def in_table(function):
-    """Symbols that the worker or the soft device may call: the newest variant of everything, and old ones that travel."""
-    return not function.old or function.travels
+    """Symbols that a driver may be asked for: the newest variant of everything, and old ones that are served."""
+    return not function.old or function.served
+
+
+def by_value_first(parameters):
+    """The order of fields on the wire: sizes of arrays stand before the arrays."""
+    return sorted(parameters, key=lambda p: p.is_pointer)
 
 
 CTYPES = {"u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t", "f32": "float"}

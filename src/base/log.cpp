@@ -29,6 +29,7 @@ struct Filter {
 Filter g_filter;
 std::mutex g_configure;
 std::atomic<bool> g_ready{false};
+std::atomic<int> g_descriptor{STDERR_FILENO};
 
 bool parse_level(const char* text, size_t length, Level* level) {
     for (size_t i = 0; i < kNames.size(); ++i) {
@@ -87,6 +88,8 @@ bool configure(const char* text) {
     return true;
 }
 
+void write_to(int descriptor) { g_descriptor.store(descriptor); }
+
 Level level_of(const char* room) {
     if (!g_ready.load(std::memory_order_acquire)) read_environment();
     for (int i = 0; i < g_filter.count; ++i) {
@@ -113,7 +116,7 @@ void line(const char* room, Level level, const char* format, ...) {
     if (used > static_cast<int>(sizeof text) - 2) used = static_cast<int>(sizeof text) - 2;
     text[used++] = '\n';
     // A log line that cannot be written has nowhere to be reported.
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, static_cast<size_t>(used));
+    [[maybe_unused]] const ssize_t written = write(g_descriptor.load(), text, static_cast<size_t>(used));
 }
 
 }  // namespace bitfusion::log

@@ -21,6 +21,9 @@ inline bool enabled(const char* room, Level level) {
 
 void line(const char* room, Level level, const char* format, ...) __attribute__((format(printf, 3, 4)));
 
+// Lines go to this descriptor instead of standard error.
+void write_to(int descriptor);
+
 // Replaces what BITFUSION_LOG said; for --verbose flags and tests. Same syntax. False when it does not parse.
 bool configure(const char* text);
 

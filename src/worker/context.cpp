@@ -1,0 +1,114 @@
+#include "worker/session.h"
+#include "worker_hand.gen.h"
+
+namespace bitfusion::worker {
+namespace {
+
+// A context that the client may name: of the right kind, its own naming, and new.
+bool may_be_context(const Session& s, uint64_t name) { return s.handles.may_name<CUcontext>(name); }
+
+}  // namespace
+
+void serve(Session& s, const Frame& frame, const msg::PrimaryRetain& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUdevice device = s.device(static_cast<int>(m.device), &result);
+    if (result == CUDA_SUCCESS && !may_be_context(s, m.context)) return s.peer_is_wrong(frame, "context");
+    CUcontext context = nullptr;
+    if (result == CUDA_SUCCESS) result = s.driver.cuDevicePrimaryCtxRetain(&context, device);
+    msg::PrimaryRetain::Reply reply;
+    if (result == CUDA_SUCCESS) {
+        s.bind_context(m.context, context, static_cast<int>(m.device));
+        int active = 0;
+        s.driver.cuDevicePrimaryCtxGetState(device, &reply.flags, &active);
+    }
+    s.reply_with(frame, result, reply);
+}
+
+void serve(Session& s, const Frame& frame, const msg::PrimaryRelease& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUdevice device = s.device(static_cast<int>(m.device), &result);
+    s.handles.find<CUcontext>(m.context, &result);
+    if (result == CUDA_SUCCESS) {
+        s.forget_context(m.context);
+        result = s.driver.cuDevicePrimaryCtxRelease_v2(device);
+    }
+    s.reply_status(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::PrimaryReset& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUdevice device = s.device(static_cast<int>(m.device), &result);
+    const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
+    if (result == CUDA_SUCCESS) {
+        s.forget_context(m.context);
+        result = s.driver.cuDevicePrimaryCtxReset_v2(device);
+        s.bind_context(m.context, context, static_cast<int>(m.device));  // the handle lives on, as in CUDA
+    }
+    s.reply_status(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::PrimarySetFlags& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUdevice device = s.device(static_cast<int>(m.device), &result);
+    if (result == CUDA_SUCCESS) result = s.driver.cuDevicePrimaryCtxSetFlags_v2(device, m.flags);
+    s.reply_status(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::ContextCreate& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUdevice device = s.device(static_cast<int>(m.device), &result);
+    if (!may_be_context(s, m.context)) return s.peer_is_wrong(frame, "context");
+    CUcontext context = nullptr;
+    if (result == CUDA_SUCCESS) {
+        // Drivers before CUDA 13 lack the newest form; without parameters all mean the same.
+        if (s.driver.cuCtxCreate_v4 != nullptr)
+            result = s.driver.cuCtxCreate_v4(&context, nullptr, m.flags, device);
+        else
+            result = CUDA_ERROR_NOT_SUPPORTED;
+    }
+    if (result == CUDA_SUCCESS) {
+        // Creation makes it current on this thread; which context is current is the client's to say.
+        CUcontext popped = nullptr;
+        s.driver.cuCtxPopCurrent_v2(&popped);
+        s.bind_context(m.context, context, static_cast<int>(m.device));
+    }
+    s.reply_status(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::ContextDestroy& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
+    if (result == CUDA_SUCCESS && context != nullptr) {
+        s.forget_context(m.context);
+        result = s.driver.cuCtxDestroy_v2(context);
+    }
+    s.reply_status(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::ContextSynchronize& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
+    if (result != CUDA_SUCCESS || context == nullptr)
+        return s.reply_status(frame, result != CUDA_SUCCESS ? result : CUDA_ERROR_INVALID_CONTEXT);
+    const uint64_t name = m.context;
+    s.wait({[&s, context, name] {
+                // Every stream of the context is asked; the driver's own synchronisation then has nothing
+                // left to wait for and only flushes what kernels printed.
+                CUresult state = s.driver.cuCtxPushCurrent_v2(context);
+                if (state != CUDA_SUCCESS) return state;
+                state = s.driver.cuStreamQuery(CU_STREAM_LEGACY);
+                s.handles.each<CUstream>(name, [&](uint64_t, CUstream stream) {
+                    if (state == CUDA_SUCCESS) state = s.driver.cuStreamQuery(stream);
+                });
+                if (state == CUDA_SUCCESS) state = s.driver.cuCtxSynchronize();
+                CUcontext popped = nullptr;
+                s.driver.cuCtxPopCurrent_v2(&popped);
+                return state;
+            },
+            [&s, frame](CUresult state) {
+                s.announce_printed();
+                s.reply_status(frame, state);
+            }});
+}
+
+}  // namespace bitfusion::worker

@@ -1,0 +1,67 @@
+#include "worker/function_facts.h"
+
+namespace bitfusion::worker {
+namespace {
+
+// CUDA's limit on parameter bytes bounds the number of parameters too.
+constexpr size_t kMostParameters = 32764;
+
+template <typename Ask>
+std::vector<wire::FunctionFacts::Parameter> parameters(const Ask& ask) {
+    std::vector<wire::FunctionFacts::Parameter> found;
+    size_t offset = 0;
+    size_t size = 0;
+    while (found.size() < kMostParameters && ask(found.size(), &offset, &size) == CUDA_SUCCESS) {
+        found.push_back({static_cast<uint32_t>(offset), static_cast<uint32_t>(size)});
+    }
+    return found;
+}
+
+template <typename Ask>
+std::vector<wire::AttributeFact> attributes(const Ask& ask) {
+    std::vector<wire::AttributeFact> found(CU_FUNC_ATTRIBUTE_MAX);
+    for (int i = 0; i < CU_FUNC_ATTRIBUTE_MAX; ++i) {
+        found[static_cast<size_t>(i)].result =
+            ask(&found[static_cast<size_t>(i)].value, static_cast<CUfunction_attribute>(i));
+    }
+    return found;
+}
+
+}  // namespace
+
+wire::FunctionFacts facts_of_function(Session& s, CUfunction function, const std::string& symbol,
+                                      uint64_t owner) {
+    wire::FunctionFacts facts;
+    facts.name = s.handles.name_of(function, owner);
+    facts.symbol = symbol;
+    if (s.driver.cuFuncGetParamInfo != nullptr) {
+        facts.parameters = parameters([&](size_t i, size_t* offset, size_t* size) {
+            return s.driver.cuFuncGetParamInfo(function, i, offset, size);
+        });
+    }
+    facts.attributes = attributes(
+        [&](int* value, CUfunction_attribute a) { return s.driver.cuFuncGetAttribute(value, a, function); });
+    return facts;
+}
+
+wire::FunctionFacts facts_of_kernel(Session& s, CUkernel kernel, const std::string& symbol, uint64_t owner) {
+    wire::FunctionFacts facts;
+    facts.name = s.handles.name_of(kernel, owner);
+    facts.symbol = symbol;
+    if (s.driver.cuKernelGetParamInfo != nullptr) {
+        facts.parameters = parameters([&](size_t i, size_t* offset, size_t* size) {
+            return s.driver.cuKernelGetParamInfo(kernel, i, offset, size);
+        });
+    }
+    CUdevice device = 0;
+    if (s.driver.cuCtxGetDevice(&device) != CUDA_SUCCESS) {
+        CUresult unused = CUDA_SUCCESS;
+        device = s.device(0, &unused);
+    }
+    facts.attributes = attributes([&](int* value, CUfunction_attribute a) {
+        return s.driver.cuKernelGetAttribute(value, a, kernel, device);
+    });
+    return facts;
+}
+
+}  // namespace bitfusion::worker

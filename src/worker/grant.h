@@ -1,0 +1,29 @@
+// Grant: what the daemon lets this worker have, as `key=value` lines on a descriptor that it closes after the
+// last.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bitfusion::worker {
+
+struct Grant {
+    std::string backend = "soft";  // "soft" or "real"
+    std::vector<int> devices;      // ordinals on this server, in the session's order
+    uint64_t memory_mib = 0;       // partition per GPU; 0: all of it
+    int software_gpus = 1;
+    uint64_t software_memory = uint64_t{4} << 30;  // bytes per software GPU
+    std::string lease;
+    std::string program;
+    uint32_t process = 0;  // pid on the client
+    uint64_t capabilities = 0;
+};
+
+// Unknown keys are ignored: the daemon may be newer.
+Result<Grant> parse_grant(const std::string& text);
+Result<Grant> read_grant(int descriptor);
+
+}  // namespace bitfusion::worker

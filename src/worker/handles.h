@@ -1,0 +1,130 @@
+// Handles: what the names of the wire mean in this process.
+//
+// The client names what it creates by posting; the worker names everything else. A name belongs to one kind,
+// and a look-up asks for it: a stream's name never finds an event. Unknown names are the program's fault (a
+// stale handle) and answer CUDA_ERROR_INVALID_HANDLE; naming twice or naming as the worker does is the peer's
+// fault. One thread: the worker's dispatch thread.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <unordered_map>
+#include <vector>
+
+#include "cuda_types.gen.h"
+#include "handle_kinds.gen.h"
+
+namespace bitfusion::worker {
+
+class Handles {
+  public:
+    // No program has more live objects than this; it keeps a hostile client from filling memory with names.
+    static constexpr size_t kMost = 4u << 20;
+
+    template <typename T>
+    T find(uint64_t name, CUresult* result) const {
+        if (name == 0) return T{};
+        if constexpr (std::is_same_v<T, CUstream>) {
+            if (name == reinterpret_cast<uint64_t>(CU_STREAM_LEGACY)) return CU_STREAM_LEGACY;
+        }
+        const auto found = objects_.find(name);
+        if (found == objects_.end() || !fits<T>(wire::kind_of(name))) {
+            if (*result == CUDA_SUCCESS) *result = CUDA_ERROR_INVALID_HANDLE;
+            return T{};
+        }
+        return from_word<T>(found->second.object);
+    }
+
+    // Whether the client may give this name to an object of this type.
+    template <typename T>
+    bool may_name(uint64_t name) const {
+        return wire::is_name(name) && wire::kind_of(name) == wire::kind_for<T> &&
+               !wire::named_by_worker(name) && objects_.count(name) == 0 && objects_.size() < kMost;
+    }
+
+    template <typename T>
+    void bind(uint64_t name, T object, uint64_t owner) {
+        objects_[name] = {to_word(object), owner};
+        names_[Key{to_word(object), wire::kind_of(name)}] = name;
+    }
+
+    // The object's name; gives it one if it has none. 0 for null.
+    template <typename T>
+    uint64_t name_of(T object, uint64_t owner) {
+        if (to_word(object) == 0) return 0;
+        const auto known = names_.find(Key{to_word(object), wire::kind_for<T>});
+        if (known != names_.end()) return known->second;
+        const uint64_t name = wire::make_name(wire::kind_for<T>, true, ++counter_);
+        bind(name, object, owner);
+        return name;
+    }
+
+    void forget(uint64_t name) {
+        const auto found = objects_.find(name);
+        if (found == objects_.end()) return;
+        names_.erase(Key{found->second.object, wire::kind_of(name)});
+        objects_.erase(found);
+    }
+    // Everything that was named with this owner: functions of a module, objects of a context.
+    void forget_owned(uint64_t owner) {
+        std::vector<uint64_t> gone;
+        for (const auto& [name, object] : objects_) {
+            if (object.owner == owner) gone.push_back(name);
+        }
+        for (const uint64_t name : gone) forget(name);
+    }
+    uint64_t owner_of(uint64_t name) const {
+        const auto found = objects_.find(name);
+        return found == objects_.end() ? 0 : found->second.owner;
+    }
+
+    template <typename T, typename Visit>
+    void each(uint64_t owner, const Visit& visit) const {
+        for (const auto& [name, object] : objects_) {
+            if (object.owner == owner && wire::kind_of(name) == wire::kind_for<T>)
+                visit(name, from_word<T>(object.object));
+        }
+    }
+
+  private:
+    struct Object {
+        uint64_t object;
+        uint64_t owner;
+    };
+    struct Key {
+        uint64_t object;
+        wire::Kind kind;
+        bool operator==(const Key&) const = default;
+    };
+    struct Hash {
+        size_t operator()(const Key& k) const {
+            return std::hash<uint64_t>()(k.object ^ static_cast<uint64_t>(k.kind) << 56);
+        }
+    };
+
+    // CUDA lets a kernel stand wherever a function is expected.
+    template <typename T>
+    static bool fits(wire::Kind kind) {
+        return kind == wire::kind_for<T> || (std::is_same_v<T, CUfunction> && kind == wire::Kind::kKernel);
+    }
+    template <typename T>
+    static uint64_t to_word(T object) {
+        if constexpr (std::is_pointer_v<T>)
+            return reinterpret_cast<uint64_t>(object);
+        else
+            return static_cast<uint64_t>(object);
+    }
+    template <typename T>
+    static T from_word(uint64_t word) {
+        if constexpr (std::is_pointer_v<T>)
+            return reinterpret_cast<T>(word);
+        else
+            return static_cast<T>(word);
+    }
+
+    std::unordered_map<uint64_t, Object> objects_;
+    std::unordered_map<Key, uint64_t, Hash> names_;
+    uint32_t counter_ = 0;
+};
+
+}  // namespace bitfusion::worker

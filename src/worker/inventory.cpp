@@ -1,0 +1,96 @@
+#include "worker/inventory.h"
+
+#include <nlohmann/json.hpp>
+
+#include "worker/management.h"
+
+namespace bitfusion::worker {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string uuid_text(const CUuuid& uuid) {
+    char text[48];
+    const auto* b = reinterpret_cast<const uint8_t*>(uuid.bytes);
+    snprintf(text, sizeof text, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+             b[15]);
+    return text;
+}
+
+int attribute(const DriverTable& driver, CUdevice device, CUdevice_attribute which) {
+    int value = 0;
+    return driver.cuDeviceGetAttribute(&value, which, device) == CUDA_SUCCESS ? value : 0;
+}
+
+template <typename T>
+Json known(const std::optional<T>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+
+Json describe(const DriverTable& driver, Management* management, CUdevice device) {
+    char text[256] = "";
+    driver.cuDeviceGetName(text, sizeof text, device);
+    CUuuid uuid{};
+    driver.cuDeviceGetUuid_v2(&uuid, device);
+    size_t total = 0;
+    driver.cuDeviceTotalMem_v2(&total, device);
+    char pci[64];
+    snprintf(pci, sizeof pci, "%08X:%02X:%02X.0",
+             attribute(driver, device, CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID),
+             attribute(driver, device, CU_DEVICE_ATTRIBUTE_PCI_BUS_ID),
+             attribute(driver, device, CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID));
+    Json gpu{{"ordinal", device},
+             {"uuid", uuid_text(uuid)},
+             {"name", text},
+             {"memory_mib", total >> 20},
+             {"capability",
+              std::to_string(attribute(driver, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)) + "." +
+                  std::to_string(attribute(driver, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR))},
+             {"pci", pci}};
+    const Management::Reading reading = management != nullptr ? management->read(pci) : Management::Reading{};
+    gpu["memory_used_mib"] = known(reading.memory_used_mib);
+    gpu["temperature_c"] = known(reading.temperature_c);
+    gpu["fan_percent"] = known(reading.fan_percent);
+    gpu["power_w"] = known(reading.power_w);
+    gpu["power_limit_w"] = known(reading.power_limit_w);
+    gpu["utilization_percent"] = known(reading.utilization_percent);
+    gpu["performance_state"] = known(reading.performance_state);
+    gpu["persistence"] = known(reading.persistence);
+    gpu["ecc_errors"] = known(reading.ecc_errors);
+    gpu["compute_mode"] = known(reading.compute_mode);
+    return gpu;
+}
+
+}  // namespace
+
+std::string inventory(const DriverTable& driver, bool real) {
+    int count = 0;
+    int version = 0;
+    if (driver.cuInit(0) != CUDA_SUCCESS || driver.cuDeviceGetCount(&count) != CUDA_SUCCESS) {
+        return failed_inventory(
+            "the driver finds no GPU; look at 'nvidia-smi', or start with --backend soft");
+    }
+    driver.cuDriverGetVersion(&version);
+    std::optional<Management> management;
+    if (real) management = Management::open();
+    Json out{{"backend", real ? "real" : "soft"},
+             {"cuda_version", version},
+             {"gpus", Json::array()},
+             {"error", ""}};
+    out["driver_version"] = management ? management->driver_version() : real ? "unknown" : "software";
+    for (CUdevice device = 0; device < count; ++device)
+        out["gpus"].push_back(describe(driver, management ? &*management : nullptr, device));
+    return out.dump();
+}
+
+std::string failed_inventory(const std::string& error) {
+    return Json{{"backend", ""},
+                {"cuda_version", 0},
+                {"driver_version", ""},
+                {"gpus", Json::array()},
+                {"error", error}}
+        .dump();
+}
+
+}  // namespace bitfusion::worker

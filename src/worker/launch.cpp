@@ -1,0 +1,160 @@
+#include <cstring>
+
+#include "worker/launch_attributes.h"
+#include "worker/session.h"
+#include "worker_hand.gen.h"
+
+namespace bitfusion::worker {
+namespace {
+
+constexpr uint32_t kCooperative = 1;
+constexpr uint32_t kWithAttributes = 2;
+constexpr size_t kMostAttributes = 64;
+
+void host_point(void* point) {
+    auto* p = static_cast<HostFunctions::Point*>(point);
+    p->owner->pass(p);
+}
+void callback_point(CUstream, CUresult status, void* point) {
+    auto* p = static_cast<HostFunctions::Point*>(point);
+    p->status = status;
+    p->owner->pass(p);
+}
+
+}  // namespace
+
+CUresult decode_attributes(Session& s, std::span<const uint8_t> bytes,
+                           std::vector<CUlaunchAttribute>* attributes) {
+    const size_t count = bytes.size() / sizeof(CUlaunchAttribute);
+    if (count * sizeof(CUlaunchAttribute) != bytes.size() || count > kMostAttributes)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUresult result = CUDA_SUCCESS;
+    for (size_t i = 0; i < count; ++i) {
+        CUlaunchAttribute a{};
+        memcpy(&a, bytes.data() + i * sizeof a, sizeof a);
+        switch (a.id) {
+            case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT:
+                a.value.programmaticEvent.event = s.handles.find<CUevent>(
+                    reinterpret_cast<uint64_t>(a.value.programmaticEvent.event), &result);
+                break;
+            case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT:
+                a.value.launchCompletionEvent.event = s.handles.find<CUevent>(
+                    reinterpret_cast<uint64_t>(a.value.launchCompletionEvent.event), &result);
+                break;
+            case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
+                if (a.value.accessPolicyWindow.num_bytes != 0 &&
+                    !s.memory.within(reinterpret_cast<uint64_t>(a.value.accessPolicyWindow.base_ptr),
+                                     a.value.accessPolicyWindow.num_bytes)) {
+                    result = CUDA_ERROR_INVALID_VALUE;
+                }
+                break;
+            case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:
+                result = CUDA_ERROR_NOT_SUPPORTED;
+                break;
+            default:
+                break;
+        }
+        attributes->push_back(a);
+    }
+    return result;
+}
+
+void serve(Session& s, const Frame& frame, const msg::Launch& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUfunction function = s.handles.find<CUfunction>(m.function, &result);
+    const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result != CUDA_SUCCESS) return s.posted(frame, result);
+
+    // The packed block goes to the driver as it is; words, so that it is aligned for every parameter type.
+    alignas(16) uint8_t small[4096];
+    std::vector<uint64_t> large;
+    void* block = small;
+    if (m.arguments.size() > sizeof small) {
+        large.resize(m.arguments.size() / 8 + 1);
+        block = large.data();
+    }
+    memcpy(block, m.arguments.data(), m.arguments.size());
+    size_t bytes = m.arguments.size();
+    void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, block, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                     CU_LAUNCH_PARAM_END};
+    void** given = bytes != 0 ? extra : nullptr;
+
+    std::vector<CUlaunchAttribute> attributes;
+    if ((m.flags & kWithAttributes) != 0) {
+        result = decode_attributes(s, m.attributes, &attributes);
+        if (result != CUDA_SUCCESS) return s.posted(frame, result);
+    } else if ((m.flags & kCooperative) != 0) {
+        CUlaunchAttribute cooperative{};
+        cooperative.id = CU_LAUNCH_ATTRIBUTE_COOPERATIVE;
+        cooperative.value.cooperative = 1;
+        attributes.push_back(cooperative);
+    }
+    if (attributes.empty()) {
+        result = s.driver.cuLaunchKernel(function, m.grid_x, m.grid_y, m.grid_z, m.block_x, m.block_y,
+                                         m.block_z, m.shared_bytes, stream, nullptr, given);
+    } else {
+        CUlaunchConfig config{};
+        config.gridDimX = m.grid_x;
+        config.gridDimY = m.grid_y;
+        config.gridDimZ = m.grid_z;
+        config.blockDimX = m.block_x;
+        config.blockDimY = m.block_y;
+        config.blockDimZ = m.block_z;
+        config.sharedMemBytes = m.shared_bytes;
+        config.hStream = stream;
+        config.attrs = attributes.data();
+        config.numAttrs = static_cast<unsigned>(attributes.size());
+        result = s.driver.cuLaunchKernelEx == nullptr
+                     ? CUDA_ERROR_NOT_SUPPORTED
+                     : s.driver.cuLaunchKernelEx(&config, function, nullptr, given);
+    }
+    s.posted(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::HostFunction& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result != CUDA_SUCCESS) return s.posted(frame, result);
+    HostFunctions::Point* point = s.host_functions.make(m.ticket);
+    if (point == nullptr) return s.peer_is_wrong(frame, "ticket");
+    if (m.is_callback != 0)
+        result = s.driver.cuStreamAddCallback == nullptr
+                     ? CUDA_ERROR_NOT_SUPPORTED
+                     : s.driver.cuStreamAddCallback(stream, callback_point, point, 0);
+    else
+        result = s.driver.cuLaunchHostFunc == nullptr ? CUDA_ERROR_NOT_SUPPORTED
+                                                      : s.driver.cuLaunchHostFunc(stream, host_point, point);
+    if (result != CUDA_SUCCESS) s.host_functions.drop(m.ticket);
+    s.posted(frame, result);
+}
+
+void serve(Session& s, const Frame&, const msg::HostFunctionDone& m) { s.host_functions.done(m.ticket); }
+
+void serve(Session& s, const Frame& frame, const msg::OccupancyClusters& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUfunction function = s.handles.find<CUfunction>(m.function, &result);
+    CUlaunchConfig config{};
+    config.hStream = s.handles.find<CUstream>(m.stream, &result);
+    config.gridDimX = m.grid_x;
+    config.gridDimY = m.grid_y;
+    config.gridDimZ = m.grid_z;
+    config.blockDimX = m.block_x;
+    config.blockDimY = m.block_y;
+    config.blockDimZ = m.block_z;
+    config.sharedMemBytes = m.shared_bytes;
+    std::vector<CUlaunchAttribute> attributes;
+    if (result == CUDA_SUCCESS) result = decode_attributes(s, m.attributes, &attributes);
+    config.attrs = attributes.data();
+    config.numAttrs = static_cast<unsigned>(attributes.size());
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    const auto ask = m.potential != 0 ? s.driver.cuOccupancyMaxPotentialClusterSize
+                                      : s.driver.cuOccupancyMaxActiveClusters;
+    int value = 0;
+    if (result == CUDA_SUCCESS)
+        result = ask == nullptr ? CUDA_ERROR_NOT_SUPPORTED : ask(&value, function, &config);
+    s.reply_with(frame, result, msg::OccupancyClusters::Reply{value});
+}
+
+}  // namespace bitfusion::worker

@@ -1,0 +1,128 @@
+// bitfusion-worker: serves one client process, or prints the inventory of this host's GPUs.
+//
+// Started by the daemon with the client's connection on descriptor 3, the grant on 4 and the lease's usage
+// counters on 5. It has no other connection, file or credential.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "device/device.h"
+#include "device/soft/soft_device.h"
+#include "worker/grant.h"
+#include "worker/inventory.h"
+#include "worker/session.h"
+
+namespace bitfusion::worker {
+namespace {
+
+constexpr int kConnection = 3;
+constexpr int kGrant = 4;
+constexpr int kUsage = 5;
+constexpr const char* kUsageText =
+    "usage: bitfusion-worker --inventory [--backend auto|soft|real] [--software-gpus N] [--software-memory "
+    "BYTES]\n"
+    "       (without --inventory it is started by 'bitfusion manager' with a client's connection)\n";
+
+Status open_driver(const std::string& backend, int gpus, uint64_t memory_bytes, DriverTable* table) {
+    if (backend == "real") return open_driver_library(kDriverLibrary, table);
+    soft::SoftOptions options;
+    options.gpus = gpus;
+    options.memory_bytes = memory_bytes;
+    return soft::open_soft_device(options, table);
+}
+
+int print_inventory(std::string backend, int gpus, uint64_t memory_bytes) {
+    if (backend == "auto") backend = has_real_driver() ? "real" : "soft";
+    DriverTable table;
+    Status opened = open_driver(backend, gpus, memory_bytes, &table);
+    const std::string text =
+        opened ? inventory(table, backend == "real") : failed_inventory(opened.error().what);
+    printf("%s\n", text.c_str());
+    fflush(stdout);
+    return opened ? 0 : 1;
+}
+
+Usage* map_usage() {
+    void* place = mmap(nullptr, sizeof(Usage), PROT_READ | PROT_WRITE, MAP_SHARED, kUsage, 0);
+    return place == MAP_FAILED ? nullptr : static_cast<Usage*>(place);
+}
+
+int serve_client() {
+    auto grant = read_grant(kGrant);
+    if (!grant) {
+        BF_LOG("worker", kError, "%s", grant.error().what.c_str());
+        return 2;
+    }
+    DriverTable table;
+    Status opened = open_driver(grant->backend, grant->software_gpus, grant->software_memory, &table);
+    if (!opened) {
+        BF_LOG("worker", kError, "%s", opened.error().what.c_str());
+        return 2;
+    }
+    if (const CUresult started = table.cuInit(0); started != CUDA_SUCCESS) {
+        BF_LOG("worker", kError, "the driver does not start: error %d; look at 'nvidia-smi'", started);
+        return 2;
+    }
+    // Captures of one thread of the client must not forbid calls of another: they all run on this thread.
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    if (table.cuThreadExchangeStreamCaptureMode != nullptr) table.cuThreadExchangeStreamCaptureMode(&mode);
+    const std::string lease = grant->lease;
+    std::string why;
+    {
+        Session session(table, std::move(*grant), link::over_socket(kConnection), map_usage());
+        Status captured = session.printed.capture();
+        if (!captured) BF_LOG("worker", kWarn, "%s", captured.error().what.c_str());
+        why = session.run();
+    }
+    BF_LOG("worker", kInfo, "the session of lease %s is over: %s", lease.c_str(), why.c_str());
+    return 0;
+}
+
+int run(int argc, char** argv) {
+    bool list = false;
+    std::string backend = "auto";
+    int gpus = 1;
+    uint64_t memory_bytes = uint64_t{4} << 30;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+        if (word == "--inventory") {
+            list = true;
+        } else if (value != nullptr && word == "--backend") {
+            backend = argv[++i];
+        } else if (value != nullptr && word == "--software-gpus") {
+            gpus = atoi(argv[++i]);
+        } else if (value != nullptr && word == "--software-memory") {
+            memory_bytes = strtoull(argv[++i], nullptr, 10);
+        } else {
+            fputs(kUsageText, stderr);
+            return 2;
+        }
+    }
+    if (list) return print_inventory(backend, gpus, memory_bytes);
+    if (lseek(kGrant, 0, SEEK_CUR) < 0 && errno == EBADF) {
+        fputs(kUsageText, stderr);
+        return 2;
+    }
+    return serve_client();
+}
+
+}  // namespace
+}  // namespace bitfusion::worker
+
+int main(int argc, char** argv) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN);  // a Ctrl-C at the daemon's terminal is the daemon's to handle
+    const int code = bitfusion::worker::run(argc, argv);
+    // The process is over and with it everything of the client; the driver's exit handlers could still wait
+    // for kernels that never end.
+    fflush(stdout);
+    _exit(code);
+}

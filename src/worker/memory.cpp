@@ -1,0 +1,149 @@
+// Memory: every allocation is charged to the partition before the driver sees it and entered into the memory
+// table.
+#include <algorithm>
+
+#include "worker/session.h"
+#include "worker_hand.gen.h"
+
+namespace bitfusion::worker {
+namespace {
+
+// The driver's allocations are multiples of this.
+constexpr uint64_t kUnit = 512;
+
+uint64_t rounded(uint64_t bytes) {
+    return bytes > UINT64_MAX - kUnit ? UINT64_MAX : (bytes + kUnit - 1) / kUnit * kUnit;
+}
+
+template <typename Allocate>
+CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const Allocate& allocate) {
+    const int device = s.current_device();
+    const uint64_t charge = rounded(bytes);
+    if (!s.memory.charge(device, charge)) return CUDA_ERROR_OUT_OF_MEMORY;
+    const CUresult result = allocate();
+    if (result != CUDA_SUCCESS) {
+        s.memory.refund(device, charge);
+        return result;
+    }
+    s.memory.add(*address, {bytes, device, charge, s.context_name(), true});
+    return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuMemAlloc_v2(Session& s, CUdeviceptr* dptr, size_t bytesize) {
+    return charged(s, bytesize, dptr, [&] { return s.driver.cuMemAlloc_v2(dptr, bytesize); });
+}
+
+CUresult cuMemAllocPitch_v2(Session& s, CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
+                            unsigned int ElementSizeBytes) {
+    // The pitch is the driver's choice: charge the least it can be, then what it became.
+    const CUresult result = s.driver.cuMemAllocPitch_v2(dptr, pPitch, WidthInBytes, Height, ElementSizeBytes);
+    if (result != CUDA_SUCCESS) return result;
+    const uint64_t bytes = (wire::Extent(*pPitch) * wire::Extent(Height)).value;
+    const int device = s.current_device();
+    if (!s.memory.charge(device, rounded(bytes))) {
+        s.driver.cuMemFree_v2(*dptr);
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    s.memory.add(*dptr, {bytes, device, rounded(bytes), s.context_name(), true});
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemFree_v2(Session& s, CUdeviceptr dptr) {
+    const MemoryTable::Range* range = s.memory.range_at(dptr);
+    if (range == nullptr || !range->owned) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = s.driver.cuMemFree_v2(dptr);
+    if (result == CUDA_SUCCESS) s.memory.remove(dptr);
+    return result;
+}
+
+CUresult cuMemAllocAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
+    return charged(s, bytesize, dptr, [&] {
+        return s.driver.cuMemAllocAsync == nullptr ? CUDA_ERROR_NOT_SUPPORTED
+                                                   : s.driver.cuMemAllocAsync(dptr, bytesize, hStream);
+    });
+}
+
+CUresult cuMemAllocFromPoolAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
+                                 CUstream hStream) {
+    return charged(s, bytesize, dptr, [&] {
+        return s.driver.cuMemAllocFromPoolAsync == nullptr
+                   ? CUDA_ERROR_NOT_SUPPORTED
+                   : s.driver.cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream);
+    });
+}
+
+CUresult cuMemFreeAsync(Session& s, CUdeviceptr dptr, CUstream hStream) {
+    const MemoryTable::Range* range = s.memory.range_at(dptr);
+    if (range == nullptr || !range->owned || s.driver.cuMemFreeAsync == nullptr)
+        return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = s.driver.cuMemFreeAsync(dptr, hStream);
+    if (result == CUDA_SUCCESS) s.memory.remove(dptr);
+    return result;
+}
+
+CUresult cuMemGetInfo_v2(Session& s, size_t* free, size_t* total) {
+    const CUresult result = s.driver.cuMemGetInfo_v2(free, total);
+    if (result != CUDA_SUCCESS || s.memory.partition() == 0) return result;
+    const uint64_t used = s.memory.used(s.current_device());
+    *total = s.memory.partition();
+    *free = std::min<uint64_t>(*free, *total - std::min<uint64_t>(used, *total));
+    return CUDA_SUCCESS;
+}
+
+// ---- virtual memory management
+// -------------------------------------------------------------------------------------
+
+CUresult cuMemAddressReserve(Session& s, CUdeviceptr* ptr, size_t size, size_t alignment, CUdeviceptr addr,
+                             unsigned long long flags) {
+    if (s.driver.cuMemAddressReserve == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    return s.driver.cuMemAddressReserve(ptr, size, alignment, addr, flags);
+}
+
+CUresult cuMemAddressFree(Session& s, CUdeviceptr ptr, size_t size) {
+    if (s.driver.cuMemAddressFree == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    return s.driver.cuMemAddressFree(ptr, size);
+}
+
+CUresult cuMemCreate(Session& s, CUmemGenericAllocationHandle* handle, size_t size,
+                     const CUmemAllocationProp* prop, unsigned long long flags) {
+    if (s.driver.cuMemCreate == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    const int device = s.current_device();
+    if (!s.memory.charge(device, size)) return CUDA_ERROR_OUT_OF_MEMORY;
+    const CUresult result = s.driver.cuMemCreate(handle, size, prop, flags);
+    if (result != CUDA_SUCCESS) {
+        s.memory.refund(device, size);
+        return result;
+    }
+    s.allocations[*handle] = {device, size};
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemRelease(Session& s, CUmemGenericAllocationHandle handle) {
+    if (s.driver.cuMemRelease == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    const CUresult result = s.driver.cuMemRelease(handle);
+    const auto found = s.allocations.find(handle);
+    if (result == CUDA_SUCCESS && found != s.allocations.end()) {
+        s.memory.refund(found->second.device, found->second.bytes);
+        s.allocations.erase(found);
+    }
+    return result;
+}
+
+CUresult cuMemMap(Session& s, CUdeviceptr ptr, size_t size, size_t offset,
+                  CUmemGenericAllocationHandle handle, unsigned long long flags) {
+    if (s.driver.cuMemMap == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    const CUresult result = s.driver.cuMemMap(ptr, size, offset, handle, flags);
+    if (result == CUDA_SUCCESS) s.memory.add(ptr, {size, s.current_device(), 0, 0, false});
+    return result;
+}
+
+CUresult cuMemUnmap(Session& s, CUdeviceptr ptr, size_t size) {
+    if (s.driver.cuMemUnmap == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    const CUresult result = s.driver.cuMemUnmap(ptr, size);
+    if (result == CUDA_SUCCESS) s.memory.remove_mapped(ptr, size);
+    return result;
+}
+
+}  // namespace bitfusion::worker

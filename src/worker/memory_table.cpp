@@ -1,0 +1,69 @@
+#include "worker/memory_table.h"
+
+namespace bitfusion::worker {
+
+bool MemoryTable::charge(int device, uint64_t bytes) {
+    if (usage_ == nullptr) return true;
+    std::atomic<uint64_t>& used = usage_->bytes[device];
+    uint64_t now = used.load();
+    do {
+        if (partition_ != 0 && (now > partition_ || bytes > partition_ - now)) return false;
+    } while (!used.compare_exchange_weak(now, now + bytes));
+    return true;
+}
+
+void MemoryTable::refund(int device, uint64_t bytes) {
+    if (usage_ != nullptr) usage_->bytes[device].fetch_sub(bytes);
+}
+
+bool MemoryTable::remove(uint64_t base) {
+    const auto found = ranges_.find(base);
+    if (found == ranges_.end() || !found->second.owned) return false;
+    refund(found->second.device, found->second.charged);
+    ranges_.erase(found);
+    return true;
+}
+
+void MemoryTable::remove_context(uint64_t context) {
+    for (auto it = ranges_.begin(); it != ranges_.end();) {
+        if (it->second.context == context) {
+            refund(it->second.device, it->second.charged);
+            it = ranges_.erase(it);
+        } else {
+            ++it;
+        }
+    }
+}
+
+void MemoryTable::remove_mapped(uint64_t base, uint64_t bytes) {
+    auto it = ranges_.lower_bound(base);
+    while (it != ranges_.end() && it->first - base < bytes)
+        it = it->second.owned ? std::next(it) : ranges_.erase(it);
+}
+
+void MemoryTable::refund_all() {
+    for (const auto& [base, range] : ranges_) refund(range.device, range.charged);
+    ranges_.clear();
+}
+
+bool MemoryTable::within(uint64_t address, uint64_t bytes) const {
+    // Ranges that touch form one: a copy may run over neighbouring mappings.
+    while (true) {
+        auto it = ranges_.upper_bound(address);
+        if (it == ranges_.begin()) return false;
+        --it;
+        const uint64_t offset = address - it->first;
+        if (offset >= it->second.bytes) return bytes == 0 && offset == it->second.bytes;
+        const uint64_t left = it->second.bytes - offset;
+        if (bytes <= left) return true;
+        address += left;
+        bytes -= left;
+    }
+}
+
+const MemoryTable::Range* MemoryTable::range_at(uint64_t base) const {
+    const auto found = ranges_.find(base);
+    return found == ranges_.end() ? nullptr : &found->second;
+}
+
+}  // namespace bitfusion::worker

@@ -1,0 +1,61 @@
+// Memory table: the device memory of this session, and what the session has used of its partition.
+//
+// Every address of the wire is looked up here before the driver sees it: with unified addressing a number
+// that is no device memory would otherwise be this process's own memory. One thread: the worker's dispatch
+// thread; the usage counters are shared with the other workers of the lease.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+
+namespace bitfusion::worker {
+
+// Bytes in use per GPU of the lease, in memory that all workers of the lease share.
+struct Usage {
+    static constexpr int kMostGpus = 64;
+    std::atomic<uint64_t> bytes[kMostGpus];
+};
+
+class MemoryTable {
+  public:
+    struct Range {
+        uint64_t bytes = 0;
+        int device = 0;        // ordinal of the session
+        uint64_t charged = 0;  // bytes that count against the partition
+        uint64_t context = 0;  // name
+        bool owned = true;     // false: a variable of a module, which ends with it
+    };
+
+    // `partition` is the limit per GPU in bytes; 0: none.
+    void open(Usage* usage, uint64_t partition) {
+        usage_ = usage;
+        partition_ = partition;
+    }
+
+    // Takes bytes from the partition before they are allocated; false when they do not fit.
+    bool charge(int device, uint64_t bytes);
+    void refund(int device, uint64_t bytes);
+
+    void add(uint64_t base, const Range& range) { ranges_[base] = range; }
+    // Removes the owned range that begins at base and gives its bytes back.
+    bool remove(uint64_t base);
+    void remove_context(uint64_t context);
+    // Removes the mappings that lie in [base, base + bytes).
+    void remove_mapped(uint64_t base, uint64_t bytes);
+
+    bool within(uint64_t address, uint64_t bytes) const;
+    const Range* range_at(uint64_t base) const;
+
+    uint64_t partition() const { return partition_; }
+    uint64_t used(int device) const { return usage_ != nullptr ? usage_->bytes[device].load() : 0; }
+    // Gives back everything that this session still holds; at its end.
+    void refund_all();
+
+  private:
+    std::map<uint64_t, Range> ranges_;
+    Usage* usage_ = nullptr;
+    uint64_t partition_ = 0;
+};
+
+}  // namespace bitfusion::worker

@@ -1,0 +1,308 @@
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "image/container.h"
+#include "worker/function_facts.h"
+#include "worker/session.h"
+#include "worker_hand.gen.h"
+
+namespace bitfusion::worker {
+namespace {
+
+constexpr uint32_t kMostOptions = 64;
+constexpr size_t kMostParts = 4096;
+constexpr size_t kMostLog = 64u << 10;
+
+struct Option {
+    uint32_t option;
+    uint32_t reserved;
+    uint64_t value;
+};
+
+// The parts of an image, copied to aligned memory of our own, as the driver wants to see them.
+struct Image {
+    std::vector<std::vector<uint64_t>> parts;
+    std::vector<const void*> prelink;
+    struct {
+        uint32_t magic;
+        uint32_t version;
+        const void* data;
+        const void* extra;
+    } wrapper{};
+    const void* to_driver = nullptr;
+};
+
+bool rebuild(const msg::ModuleLoad& m, Image* image) {
+    const size_t count = m.sizes.size() / sizeof(uint64_t);
+    if (count == 0 || count > kMostParts || m.sizes.size() % sizeof(uint64_t) != 0) return false;
+    size_t at = 0;
+    for (size_t i = 0; i < count; ++i) {
+        uint64_t bytes = 0;
+        memcpy(&bytes, m.sizes.data() + i * sizeof bytes, sizeof bytes);
+        if (at > m.image.size() || bytes > m.image.size() - at || bytes == 0) return false;
+        // One word of zeros behind each part: text is then terminated whatever the client sent.
+        std::vector<uint64_t> part(bytes / 8 + 2);
+        memcpy(part.data(), m.image.data() + at, bytes);
+        const image::Bytes view(reinterpret_cast<const std::byte*>(part.data()), bytes);
+        const auto extent = image::extent_of(view);
+        if (!extent || *extent > bytes) return false;
+        if (image::form_of(view) == image::Form::kWrapper) return false;  // pointers of another process
+        if (image::form_of(view) == image::Form::kFatbin && !image::entries_of(view)) return false;
+        image->parts.push_back(std::move(part));
+        at += (bytes + 7) / 8 * 8;
+    }
+    image->to_driver = image->parts[0].data();
+    if (m.wrapper_version != 0) {
+        for (size_t i = 1; i < count; ++i) image->prelink.push_back(image->parts[i].data());
+        image->prelink.push_back(nullptr);
+        image->wrapper.magic = image::kWrapperMagic;
+        image->wrapper.version = m.wrapper_version;
+        image->wrapper.data = image->parts[0].data();
+        image->wrapper.extra = m.wrapper_version == 2 ? image->prelink.data() : nullptr;
+        image->to_driver = &image->wrapper;
+    }
+    return m.wrapper_version <= 2;
+}
+
+// JIT options of the client and our own log buffers behind them.
+struct Options {
+    std::vector<CUjit_option> names;
+    std::vector<void*> values;
+    std::vector<char> info = std::vector<char>(kMostLog);
+    std::vector<char> error = std::vector<char>(kMostLog);
+    size_t wall_at = 0;
+
+    bool read(std::span<const uint8_t> bytes) {
+        if (bytes.size() % sizeof(Option) != 0 || bytes.size() / sizeof(Option) > kMostOptions) return false;
+        for (size_t at = 0; at < bytes.size(); at += sizeof(Option)) {
+            Option option{};
+            memcpy(&option, bytes.data() + at, sizeof option);
+            switch (option.option) {  // by value only: a pointer of the client means nothing here
+                case CU_JIT_MAX_REGISTERS:
+                case CU_JIT_THREADS_PER_BLOCK:
+                case CU_JIT_OPTIMIZATION_LEVEL:
+                case CU_JIT_TARGET_FROM_CUCONTEXT:
+                case CU_JIT_TARGET:
+                case CU_JIT_FALLBACK_STRATEGY:
+                case CU_JIT_GENERATE_DEBUG_INFO:
+                case CU_JIT_LOG_VERBOSE:
+                case CU_JIT_GENERATE_LINE_INFO:
+                case CU_JIT_CACHE_MODE:
+                case CU_JIT_POSITION_INDEPENDENT_CODE:
+                case CU_JIT_MIN_CTA_PER_SM:
+                case CU_JIT_MAX_THREADS_PER_BLOCK:
+                case CU_JIT_OVERRIDE_DIRECTIVE_VALUES:
+                    add(static_cast<CUjit_option>(option.option), reinterpret_cast<void*>(option.value));
+                    break;
+                default:
+                    break;
+            }
+        }
+        add(CU_JIT_INFO_LOG_BUFFER, info.data());
+        add(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, reinterpret_cast<void*>(info.size()));
+        add(CU_JIT_ERROR_LOG_BUFFER, error.data());
+        add(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, reinterpret_cast<void*>(error.size()));
+        wall_at = values.size();
+        add(CU_JIT_WALL_TIME, nullptr);
+        return true;
+    }
+    void add(CUjit_option name, void* value) {
+        names.push_back(name);
+        values.push_back(value);
+    }
+};
+
+std::span<const uint8_t> bytes_of(const std::vector<uint8_t>& v) { return {v.data(), v.size()}; }
+
+}  // namespace
+
+void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
+    Image image;
+    Options options;
+    const bool library = m.as_library != 0;
+    if (library ? !s.handles.may_name<CUlibrary>(m.name) : !s.handles.may_name<CUmodule>(m.name))
+        return s.peer_is_wrong(frame, "name");
+    if (!options.read(m.options)) return s.peer_is_wrong(frame, "options");
+    if (!rebuild(m, &image)) {
+        // Not the bytes of any image: the program handed garbage over, as CUDA would find too.
+        msg::ModuleLoad::Reply reply;
+        reply.status = CUDA_ERROR_INVALID_IMAGE;
+        return s.reply_with(frame, CUDA_SUCCESS, reply);
+    }
+    CUresult result = s.enter(frame);
+    const auto count = static_cast<unsigned>(options.names.size());
+    if (result == CUDA_SUCCESS && library) {
+        CUlibrary loaded = nullptr;
+        result = s.driver.cuLibraryLoadData == nullptr
+                     ? CUDA_ERROR_NOT_SUPPORTED
+                     : s.driver.cuLibraryLoadData(&loaded, image.to_driver, options.names.data(),
+                                                  options.values.data(), count, nullptr, nullptr, 0);
+        if (result == CUDA_SUCCESS) s.handles.bind(m.name, loaded, 0);
+    } else if (result == CUDA_SUCCESS) {
+        CUmodule loaded = nullptr;
+        result = s.driver.cuModuleLoadDataEx(&loaded, image.to_driver, count, options.names.data(),
+                                             options.values.data());
+        if (result == CUDA_SUCCESS) s.handles.bind(m.name, loaded, s.context_name());
+    }
+    msg::ModuleLoad::Reply reply;
+    reply.status = result;
+    memcpy(&reply.wall_ms, &options.values[options.wall_at], sizeof reply.wall_ms);
+    reply.info_log = {options.info.data(), strnlen(options.info.data(), options.info.size())};
+    reply.error_log = {options.error.data(), strnlen(options.error.data(), options.error.size())};
+    if (result != CUDA_SUCCESS)
+        BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result, options.error.data());
+    s.reply_with(frame, CUDA_SUCCESS, reply);
+}
+
+void serve(Session& s, const Frame& frame, const msg::FunctionGet& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUmodule module = s.handles.find<CUmodule>(m.module, &result);
+    const std::string symbol(m.name);
+    CUfunction function = nullptr;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.driver.cuModuleGetFunction(&function, module, symbol.c_str());
+    std::vector<uint8_t> facts;
+    if (result == CUDA_SUCCESS)
+        facts = wire::encode(std::vector{facts_of_function(s, function, symbol, m.module)});
+    s.reply_with(frame, result, msg::FunctionGet::Reply{bytes_of(facts)});
+}
+
+void serve(Session& s, const Frame& frame, const msg::FunctionList& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUmodule module = s.handles.find<CUmodule>(m.module, &result);
+    unsigned count = 0;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS &&
+        (s.driver.cuModuleGetFunctionCount == nullptr || s.driver.cuModuleEnumerateFunctions == nullptr))
+        result = CUDA_ERROR_NOT_SUPPORTED;
+    if (result == CUDA_SUCCESS) result = s.driver.cuModuleGetFunctionCount(&count, module);
+    count = std::min(count, m.most);
+    std::vector<CUfunction> functions(count);
+    if (result == CUDA_SUCCESS && count != 0)
+        result = s.driver.cuModuleEnumerateFunctions(functions.data(), count, module);
+    std::vector<wire::FunctionFacts> facts;
+    for (size_t i = 0; result == CUDA_SUCCESS && i < functions.size(); ++i) {
+        const char* symbol = "";
+        if (s.driver.cuFuncGetName != nullptr) s.driver.cuFuncGetName(&symbol, functions[i]);
+        facts.push_back(facts_of_function(s, functions[i], symbol, m.module));
+    }
+    const std::vector<uint8_t> encoded = wire::encode(facts);
+    s.reply_with(frame, result, msg::FunctionList::Reply{bytes_of(encoded)});
+}
+
+void serve(Session& s, const Frame& frame, const msg::GlobalGet& m) {
+    CUresult result = CUDA_SUCCESS;
+    const std::string symbol(m.name);
+    CUdeviceptr address = 0;
+    size_t bytes = 0;
+    if (m.of_library != 0) {
+        const CUlibrary library = s.handles.find<CUlibrary>(m.owner, &result);
+        if (result == CUDA_SUCCESS) result = s.enter(frame);
+        if (result == CUDA_SUCCESS)
+            result = s.driver.cuLibraryGetGlobal(&address, &bytes, library, symbol.c_str());
+    } else {
+        const CUmodule module = s.handles.find<CUmodule>(m.owner, &result);
+        if (result == CUDA_SUCCESS) result = s.enter(frame);
+        if (result == CUDA_SUCCESS)
+            result = s.driver.cuModuleGetGlobal_v2(&address, &bytes, module, symbol.c_str());
+    }
+    if (result == CUDA_SUCCESS && s.memory.range_at(address) == nullptr) {
+        s.memory.add(address, {bytes, s.current_device(), 0, s.context_name(), false});
+    }
+    s.reply_with(frame, result, msg::GlobalGet::Reply{address, bytes});
+}
+
+void serve(Session& s, const Frame& frame, const msg::ModuleUnload& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUmodule module = s.handles.find<CUmodule>(m.module, &result);
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.driver.cuModuleUnload(module);
+    if (result == CUDA_SUCCESS) {
+        s.handles.forget_owned(m.module);
+        s.handles.forget(m.module);
+    }
+    s.posted(frame, result);
+}
+
+// ---- libraries
+// -------------------------------------------------------------------------------------------------------
+
+void serve(Session& s, const Frame& frame, const msg::KernelGet& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUlibrary library = s.handles.find<CUlibrary>(m.library, &result);
+    const std::string symbol(m.name);
+    CUkernel kernel = nullptr;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.driver.cuLibraryGetKernel(&kernel, library, symbol.c_str());
+    std::vector<uint8_t> facts;
+    if (result == CUDA_SUCCESS)
+        facts = wire::encode(std::vector{facts_of_kernel(s, kernel, symbol, m.library)});
+    s.reply_with(frame, result, msg::KernelGet::Reply{bytes_of(facts)});
+}
+
+void serve(Session& s, const Frame& frame, const msg::KernelList& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUlibrary library = s.handles.find<CUlibrary>(m.library, &result);
+    unsigned count = 0;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS &&
+        (s.driver.cuLibraryGetKernelCount == nullptr || s.driver.cuLibraryEnumerateKernels == nullptr))
+        result = CUDA_ERROR_NOT_SUPPORTED;
+    if (result == CUDA_SUCCESS) result = s.driver.cuLibraryGetKernelCount(&count, library);
+    count = std::min(count, m.most);
+    std::vector<CUkernel> kernels(count);
+    if (result == CUDA_SUCCESS && count != 0)
+        result = s.driver.cuLibraryEnumerateKernels(kernels.data(), count, library);
+    std::vector<wire::FunctionFacts> facts;
+    for (size_t i = 0; result == CUDA_SUCCESS && i < kernels.size(); ++i) {
+        const char* symbol = "";
+        if (s.driver.cuKernelGetName != nullptr) s.driver.cuKernelGetName(&symbol, kernels[i]);
+        facts.push_back(facts_of_kernel(s, kernels[i], symbol, m.library));
+    }
+    const std::vector<uint8_t> encoded = wire::encode(facts);
+    s.reply_with(frame, result, msg::KernelList::Reply{bytes_of(encoded)});
+}
+
+void serve(Session& s, const Frame& frame, const msg::KernelFunction& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUkernel kernel = s.handles.find<CUkernel>(m.kernel, &result);
+    CUfunction function = nullptr;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.driver.cuKernelGetFunction(&function, kernel);
+    std::vector<uint8_t> facts;
+    if (result == CUDA_SUCCESS) {
+        const char* symbol = "";
+        if (s.driver.cuFuncGetName != nullptr) s.driver.cuFuncGetName(&symbol, function);
+        facts =
+            wire::encode(std::vector{facts_of_function(s, function, symbol, s.handles.owner_of(m.kernel))});
+    }
+    s.reply_with(frame, result, msg::KernelFunction::Reply{bytes_of(facts)});
+}
+
+void serve(Session& s, const Frame& frame, const msg::LibraryModule& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUlibrary library = s.handles.find<CUlibrary>(m.library, &result);
+    CUmodule module = nullptr;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.driver.cuLibraryGetModule(&module, library);
+    s.reply_with(
+        frame, result,
+        msg::LibraryModule::Reply{result == CUDA_SUCCESS ? s.handles.name_of(module, m.library) : 0});
+}
+
+void serve(Session& s, const Frame& frame, const msg::LibraryUnload& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUlibrary library = s.handles.find<CUlibrary>(m.library, &result);
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.driver.cuLibraryUnload(library);
+    if (result == CUDA_SUCCESS) {
+        s.handles.forget_owned(m.library);
+        s.handles.forget(m.library);
+    }
+    s.posted(frame, result);
+}
+
+}  // namespace bitfusion::worker

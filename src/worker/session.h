@@ -1,0 +1,187 @@
+// Session: one client process's conversation, as the worker sees it.
+//
+// One thread does everything: it receives, checks, plays messages into the driver, watches the GPU's progress
+// and sends. It never blocks in the driver for the GPU: what has to wait becomes a Waiting, polled between
+// messages, so one waiting thread of the client does not stop another's launches. Host functions are the
+// exception: the driver calls them on its own threads, which only hand a ticket over.
+//
+// The peer is hostile. A message that is not what its number promises ends the session (peer_is_wrong); a
+// program's mistake becomes a CUresult.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "cuda_types.gen.h"
+#include "driver_table.gen.h"
+#include "link/link.h"
+#include "messages.gen.h"
+#include "wire/codec.h"
+#include "wire/frame.h"
+#include "worker/dispatch.h"
+#include "worker/grant.h"
+#include "worker/handles.h"
+#include "worker/host_functions.h"
+#include "worker/memory_table.h"
+#include "worker/printed.h"
+#include "worker/staging.h"
+
+namespace bitfusion::worker {
+
+// Something that is answered when the GPU has come so far. `ready` asks the driver without blocking:
+// CUDA_ERROR_NOT_READY keeps it waiting, anything else ends it through `finish`.
+struct Waiting {
+    std::function<CUresult()> ready;
+    std::function<void(CUresult)> finish;
+};
+
+class Session {
+  public:
+    Session(const DriverTable& driver, Grant grant, std::unique_ptr<link::Link> link, Usage* usage);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    // Serves until the peer goes or breaks the protocol. Returns why it ended.
+    std::string run();
+
+    const DriverTable driver;
+    const Grant grant;
+    Handles handles;
+    MemoryTable memory;
+    Staging staging;
+    HostFunctions host_functions;
+    Printed printed;
+
+    // Physical memory made by cuMemCreate, by the driver's handle; charged until its handle is released.
+    struct Allocation {
+        int device;
+        uint64_t bytes;
+    };
+    std::unordered_map<CUmemGenericAllocationHandle, Allocation> allocations;
+
+    // ---- used by handlers ----
+    // Makes the message's context current.
+    CUresult enter(const Frame& frame);
+    uint64_t context_name() const { return current_name_; }
+    // The driver's ordinal of a device that the client sees as `ordinal`.
+    CUdevice device(int ordinal, CUresult* result) const;
+    // The session's ordinal of the current context's device.
+    int current_device() const;
+    void see_devices(std::vector<int> visible) { visible_ = std::move(visible); }
+    int visible_count() const { return static_cast<int>(visible_.size()); }
+    void bind_context(uint64_t name, CUcontext context, int ordinal);
+    void forget_context(uint64_t name);
+
+    void peer_is_wrong(const Frame& frame, const char* what);
+    void posted(const Frame& frame, CUresult result);
+    template <typename Fill>
+    void reply(const Frame& frame, CUresult result, size_t bytes, const Fill& fill) {
+        put_message({0, frame.head.id, 0, static_cast<int32_t>(result), frame.head.call},
+                    result == CUDA_SUCCESS ? bytes : 0, result == CUDA_SUCCESS, fill);
+    }
+    template <typename Message>
+    void reply_with(const Frame& frame, CUresult result, const Message& m) {
+        reply(frame, result, m.size(), [&](wire::Writer& w) { m.encode(w); });
+    }
+    void reply_status(const Frame& frame, CUresult result) {
+        reply(frame, result, 0, [](wire::Writer&) {});
+    }
+    template <typename Message>
+    void announce(const Message& m) {
+        put_message({0, Message::kId, 0, 0, 0}, m.size(), true, [&](wire::Writer& w) { m.encode(w); });
+    }
+    // Head, fields and data leave at once, after everything that was put before.
+    void send_bulk(const wire::ReplyHead& head, std::span<const uint8_t> fields, const void* data,
+                   size_t bytes);
+
+    // Structs of the client that hold device ordinals or pointers: to the driver's meaning, and back.
+    template <typename T>
+    CUresult localise(T&) {
+        return CUDA_SUCCESS;
+    }
+    CUresult localise(CUmemLocation& location);
+    CUresult localise(CUmemAllocationProp& prop);
+    CUresult localise(CUmemPoolProps& props);
+    CUresult localise(CUmemAccessDesc& access);
+    CUresult localise(CUDA_MEMSET_NODE_PARAMS& set);
+    template <typename T>
+    void globalise(T&) {}
+    void globalise(CUmemAllocationProp& prop);
+
+    // ---- waiting ----
+    // Copies out are sent before any completion that is found in the same look at the GPU, or a later one.
+    void wait_copy(Waiting waiting) { copies_.push_back(std::move(waiting)); }
+    void wait(Waiting waiting) { waitings_.push_back(std::move(waiting)); }
+    // An event record that is announced when it completes; records of one stream complete in order.
+    void watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark);
+    void unwatch_event(uint64_t event_name);
+    // Looks at everything that waits, once. Staging calls it while it waits for a free buffer.
+    bool progress();
+
+    // Text that the driver printed, ahead of the completion that made it print.
+    void announce_printed();
+
+    // The staging buffer that holds the data of the bulk message under way, if it was large enough for one.
+    Staging::Buffer* bulk_buffer() const { return bulk_buffer_; }
+    void keep_bulk_buffer() { bulk_buffer_ = nullptr; }
+
+    bool ended() const { return !ended_.empty(); }
+    void end(const std::string& why) {
+        if (ended_.empty()) ended_ = why.empty() ? "?" : why;
+    }
+
+  private:
+    struct Context {
+        CUcontext context;
+        int ordinal;
+    };
+    struct Watch {
+        uint64_t event_name;
+        CUevent event;
+        uint64_t mark;
+        bool obsolete = false;
+    };
+
+    template <typename Fill>
+    void put_message(wire::ReplyHead head, size_t bytes, bool with_body, const Fill& fill) {
+        head.bytes = static_cast<uint32_t>(bytes);
+        const size_t at = outbox_.size();
+        outbox_.resize(at + sizeof head + bytes);
+        memcpy(outbox_.data() + at, &head, sizeof head);
+        wire::Writer writer(outbox_.data() + at + sizeof head, bytes);
+        if (with_body) fill(writer);
+        if (writer.left() != 0) __builtin_trap();  // our own size arithmetic is wrong
+    }
+    void flush();
+    bool receive(link::Wait wait);
+    void serve_inbox();
+    bool serve_large(const wire::RequestHead& head, const Handler& handler);
+    bool read_rest(uint8_t* target, size_t bytes);
+    bool progress_events(std::vector<Watch>* reached, std::vector<CUresult>* status);
+    void idle();
+
+    std::unique_ptr<link::Link> link_;
+    std::vector<int> visible_;
+    std::unordered_map<uint32_t, Context> contexts_;  // by the low half of the name
+    uint64_t current_name_ = 0;
+    CUcontext current_ = nullptr;
+    std::vector<uint8_t> inbox_;
+    size_t inbox_begin_ = 0;
+    size_t inbox_end_ = 0;
+    std::vector<uint8_t> outbox_;
+    std::list<Waiting> copies_;
+    std::list<Waiting> waitings_;
+    std::unordered_map<uint64_t, std::deque<std::shared_ptr<Watch>>> watches_;  // by stream
+    std::unordered_map<uint64_t, std::shared_ptr<Watch>> watch_of_;             // by event
+    Staging::Buffer* bulk_buffer_ = nullptr;
+    std::string ended_;
+};
+
+}  // namespace bitfusion::worker

@@ -1,0 +1,47 @@
+#include "worker/staging.h"
+
+namespace bitfusion::worker {
+
+Staging::Buffer* Staging::try_acquire(CUresult* result) {
+    *result = CUDA_SUCCESS;
+    for (const auto& buffer : buffers_) {
+        if (buffer->busy) continue;
+        if (buffer->in_flight) {
+            const CUresult state = driver_->cuEventQuery(buffer->used_until);
+            if (state == CUDA_ERROR_NOT_READY) continue;
+            buffer->in_flight = false;
+        }
+        buffer->busy = true;
+        return buffer.get();
+    }
+    if (buffers_.size() == kMost) return nullptr;
+    auto made = std::make_unique<Buffer>();
+    void* pages = nullptr;
+    *result = driver_->cuMemHostAlloc(&pages, kBytes, CU_MEMHOSTALLOC_PORTABLE);
+    if (*result != CUDA_SUCCESS) return nullptr;
+    made->data = static_cast<uint8_t*>(pages);
+    made->busy = true;
+    buffers_.push_back(std::move(made));
+    return buffers_.back().get();
+}
+
+CUresult Staging::release_after(Buffer* buffer, CUstream stream) {
+    CUresult result = CUDA_SUCCESS;
+    // An event belongs to the context in which it was made; the stream's may be another one since.
+    if (buffer->used_until != nullptr) driver_->cuEventDestroy_v2(buffer->used_until);
+    buffer->used_until = nullptr;
+    result = driver_->cuEventCreate(&buffer->used_until, CU_EVENT_DISABLE_TIMING);
+    if (result == CUDA_SUCCESS) result = driver_->cuEventRecord(buffer->used_until, stream);
+    buffer->in_flight = result == CUDA_SUCCESS;
+    buffer->busy = false;
+    return result;
+}
+
+void Staging::forget_events() {
+    for (const auto& buffer : buffers_) {
+        buffer->used_until = nullptr;
+        buffer->in_flight = false;
+    }
+}
+
+}  // namespace bitfusion::worker
