@@ -38,6 +38,7 @@ namespace bitfusion::client {
 class DecodeRef {
   public:
     template <typename F>
+        requires(!std::is_same_v<std::remove_const_t<F>, DecodeRef>)
     explicit DecodeRef(F& f)
         : object_(&f), call_([](void* o, wire::Reader& r) { (*static_cast<F*>(o))(r); }) {}
     void operator()(wire::Reader& r) const { call_(object_, r); }
