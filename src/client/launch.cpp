@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "client/context.h"
+#include "client/device.h"
 #include "client/feedback.h"
 #include "client/function.h"
 #include "client/session.h"
@@ -50,11 +51,47 @@ CUresult argument_bytes(const Function& f, void** params, void** extra, const vo
     return f.parameters.empty() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
+// The limits that the driver checks before it takes a launch; a program expects their errors from the launch
+// itself.
+CUresult check_shape(const Function& f, const Shape& s) {
+    static const auto limits = [] {
+        const auto of = [](CUdevice_attribute a) {
+            return static_cast<unsigned>(std::max(0, attribute_of(0, a)));
+        };
+        struct Limits {
+            unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, threads;
+        };
+        return Limits{of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X),       of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z),       of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y),      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK)};
+    }();
+    const bool empty =
+        s.grid_x == 0 || s.grid_y == 0 || s.grid_z == 0 || s.block_x == 0 || s.block_y == 0 || s.block_z == 0;
+    const bool too_wide = s.grid_x > limits.grid_x || s.grid_y > limits.grid_y || s.grid_z > limits.grid_z ||
+                          s.block_x > limits.block_x || s.block_y > limits.block_y ||
+                          s.block_z > limits.block_z;
+    const uint64_t threads = uint64_t{s.block_x} * s.block_y * s.block_z;
+    if (empty || too_wide || threads > limits.threads) return CUDA_ERROR_INVALID_VALUE;
+    int most = 0;
+    if (attribute_of(f, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, &most) == CUDA_SUCCESS &&
+        threads > static_cast<uint64_t>(most)) {
+        return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+    }
+    if (attribute_of(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &most) == CUDA_SUCCESS &&
+        s.shared_bytes > static_cast<unsigned>(most)) {
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    return CUDA_SUCCESS;
+}
+
 CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** params, void** extra,
                 uint32_t flags, std::span<const uint8_t> attributes) {
     const Function* f = function_of(handle);
     if (f == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    const CUresult shaped = check_shape(*f, shape);
+    if (shaped != CUDA_SUCCESS) return shaped;
     const void* ready = nullptr;
     size_t bytes = 0;
     const CUresult sized = argument_bytes(*f, params, extra, &ready, &bytes);
