@@ -1,0 +1,237 @@
+#include "daemon/dispatcher.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
+#include "daemon/listen.h"
+
+namespace bitfusion::daemon {
+namespace {
+
+using tcp = asio::ip::tcp;
+
+constexpr auto kHelloDeadline = std::chrono::seconds(5);
+constexpr long kMostStrangers = 512;
+constexpr size_t kMostWorkersOfALease = 256;
+
+struct WorkerStart {
+    pid_t pid = 0;
+    Descriptor grant;  // where to write the grant
+};
+
+Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, int socket) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return fail(std::string("cannot make a pipe: ") + strerror(errno) + "; raise ulimit -n", errno);
+    const Descriptor reading(ends[0]);
+    Descriptor writing(ends[1]);
+    ChildPlan plan;
+    plan.path = path;
+    plan.arguments = {"bitfusion-worker"};
+    plan.environment = child_environment();
+    plan.descriptors = {socket, reading.get(), lease.accounting.get()};
+    plan.legacy_layout = true;
+    const auto pid = start_child(plan);
+    if (!pid) return tl::unexpected(pid.error());
+    return WorkerStart{*pid, std::move(writing)};
+}
+
+// A grant is far smaller than a pipe's buffer, so one write takes it all or the worker is gone.
+bool write_grant(const Descriptor& pipe, const std::string& text) {
+    return write(pipe.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+}  // namespace
+
+std::string harmless(const std::string& text, size_t most) {
+    std::string out = text.substr(0, most);
+    for (char& c : out) {
+        if (c < 0x20 || c > 0x7e) c = '?';
+    }
+    return out;
+}
+
+std::string grant_text(const Lease& lease, const wire::Hello& hello, const Report& report,
+                       const Settings& settings) {
+    std::string devices;
+    for (const pool::Part& part : lease.grant.parts)
+        devices += (devices.empty() ? "" : ",") + std::to_string(part.ordinal);
+    std::string text;
+    const auto line = [&text](const char* key, const std::string& value) {
+        text += std::string(key) + "=" + value + "\n";
+    };
+    line("backend", report.backend);
+    line("devices", devices);
+    line("memory_mib", std::to_string(lease.grant.partition_mib));
+    line("software_gpus", std::to_string(settings.software_gpus));
+    line("software_memory", std::to_string(settings.software_memory));
+    line("lease", lease.id);
+    line("program", harmless(hello.program, 255));
+    line("process", std::to_string(hello.process));
+    line("capabilities", std::to_string(hello.capabilities));
+    return text;
+}
+
+Dispatcher::Dispatcher(asio::io_context& io, const Settings& settings, std::string worker,
+                       Inventory& inventory, Leases& leases, Counters& counters)
+    : io_(io),
+      settings_(settings),
+      worker_(std::move(worker)),
+      inventory_(inventory),
+      leases_(leases),
+      counters_(counters),
+      acceptor_(io),
+      slots_(std::make_shared<int>(0)) {}
+
+Result<uint16_t> Dispatcher::listen() {
+    return open_listener(acceptor_, settings_.listen, settings_.data_port, "--data-port");
+}
+
+void Dispatcher::start() { asio::co_spawn(io_, accept(), asio::detached); }
+
+void Dispatcher::stop() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+}
+
+Task<void> Dispatcher::accept() {
+    while (acceptor_.is_open()) {
+        auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
+        if (error) {
+            if (!co_await accept_again(acceptor_, error, "data")) co_return;
+            continue;
+        }
+        ++counters_.data_connections;
+        if (slots_.use_count() > kMostStrangers) {
+            ++counters_.hello_overload;
+            BF_LOG("daemon", kInfo, "data connection closed: %ld others have not said hello yet",
+                   slots_.use_count() - 1);
+            continue;
+        }
+        asio::co_spawn(io_, serve(std::move(socket), slots_), asio::detached);
+    }
+}
+
+Task<void> Dispatcher::refuse(tcp::socket& socket, wire::Refusal refusal, std::string text) {
+    wire::Welcome welcome;
+    welcome.refusal = refusal;
+    welcome.text = std::move(text);
+    const std::vector<uint8_t> bytes = wire::encode(welcome);
+    co_await asio::async_write(socket, asio::buffer(bytes), kNoThrow);
+    boost::system::error_code ignored;
+    socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_ptr<void> slot) {
+    const auto socket = std::make_shared<tcp::socket>(std::move(accepted));
+    const std::string peer = peer_text(*socket);
+    asio::steady_timer deadline(io_, kHelloDeadline);
+    const auto late = std::make_shared<bool>(false);
+    deadline.async_wait([socket, late](const boost::system::error_code& error) {
+        if (error) return;
+        *late = true;
+        boost::system::error_code ignored;
+        socket->close(ignored);
+    });
+    const auto drop = [&](const std::string& why) {
+        if (*late) {
+            ++counters_.hello_timeouts;
+            BF_LOG("daemon", kInfo, "data connection from %s closed: no hello within 5 s", peer.c_str());
+        } else {
+            ++counters_.hello_malformed;
+            BF_LOG("daemon", kInfo, "data connection from %s closed: %s", peer.c_str(), why.c_str());
+        }
+    };
+
+    std::array<uint8_t, wire::kPrefixBytes> prefix_bytes{};
+    if (const auto [error, got] = co_await asio::async_read(*socket, asio::buffer(prefix_bytes), kNoThrow);
+        error) {
+        drop("it ended before its hello (" + error.message() + ")");
+        co_return;
+    }
+    const auto prefix = wire::decode_prefix(prefix_bytes.data(), wire::kHelloMagic);
+    if (!prefix) {
+        drop("it does not speak the data protocol");
+        co_return;
+    }
+    std::vector<uint8_t> body(prefix->body_bytes);
+    if (const auto [error, got] = co_await asio::async_read(*socket, asio::buffer(body), kNoThrow); error) {
+        drop("its hello is cut short (" + error.message() + ")");
+        co_return;
+    }
+    if (prefix->version != wire::kProtocolVersion) {
+        ++counters_.hello_version;
+        const std::string text = "the client speaks protocol version " + std::to_string(prefix->version) +
+                                 ", this server " + std::to_string(wire::kProtocolVersion) +
+                                 "; install the same release on both (see: bitfusion version)";
+        BF_LOG("daemon", kInfo, "data connection from %s refused: %s", peer.c_str(), text.c_str());
+        co_await refuse(*socket, wire::Refusal::kVersion, text);
+        co_return;
+    }
+    const auto hello = wire::decode_hello(*prefix, body);
+    if (!hello) {
+        drop("its hello is cut short");
+        co_return;
+    }
+    const LeasePointer lease = leases_.by_ticket(hello->ticket);
+    if (!lease) {
+        ++counters_.hello_ticket;
+        BF_LOG("daemon", kInfo, "data connection from %s refused: no lease has its ticket", peer.c_str());
+        co_await refuse(
+            *socket, wire::Refusal::kTicket,
+            "no lease has this ticket: it ended or never was; start the program with: bitfusion run");
+        co_return;
+    }
+    co_await admit(*socket, lease, *hello, peer);
+}
+
+Task<void> Dispatcher::admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer) {
+    if (lease->workers.size() >= kMostWorkersOfALease) {
+        ++counters_.hello_busy;
+        co_await refuse(socket, wire::Refusal::kBusy,
+                        "the lease has its most processes, 256; end some of the program's processes");
+        co_return;
+    }
+    auto worker = start_worker(worker_, *lease, socket.native_handle());
+    if (!worker) {
+        ++counters_.hello_busy;
+        BF_LOG("daemon", kError, "lease %s: %s", lease->id.c_str(), worker.error().what.c_str());
+        co_await refuse(
+            socket, wire::Refusal::kBusy,
+            "the server cannot start a worker; see its log: journalctl -u bitfusion-manager.service");
+        co_return;
+    }
+    const pid_t pid = worker->pid;
+    leases_.add_worker(lease, pid);
+    boost::system::error_code error;
+    socket.set_option(tcp::no_delay(true), error);
+    wire::Welcome welcome;
+    welcome.capabilities = hello.capabilities & wire::kCapabilityNone;
+    const std::vector<uint8_t> bytes = wire::encode(welcome);
+    const auto [write_error, sent] = co_await asio::async_write(socket, asio::buffer(bytes), kNoThrow);
+    // Blocking mode belongs to the open socket, which the worker shares: set before it is told to begin.
+    if (!write_error) socket.native_non_blocking(false, error);
+    // Closing alone would leave the shared socket in the event queue; releasing takes it out.
+    boost::system::error_code release_error;
+    const Descriptor ours(socket.release(release_error));
+    hello.capabilities = welcome.capabilities;
+    if (write_error || error || lease->ending ||
+        !write_grant(worker->grant, grant_text(*lease, hello, inventory_.report(), settings_))) {
+        BF_LOG("daemon", kInfo, "lease %s: %s went away while its worker %d started", lease->id.c_str(),
+               peer.c_str(), static_cast<int>(pid));
+        if (lease->workers.contains(pid)) kill(-pid, SIGTERM);
+        co_return;
+    }
+    BF_LOG("daemon", kInfo, "lease %s: worker %d for %s pid %u at %s", lease->id.c_str(),
+           static_cast<int>(pid), harmless(hello.program, 255).c_str(), hello.process, peer.c_str());
+}
+
+}  // namespace bitfusion::daemon

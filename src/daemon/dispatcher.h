@@ -1,0 +1,61 @@
+// Dispatcher: the data port. Reads a connection's hello, finds the lease, starts a worker and hands the
+// socket over.
+//
+// Nothing is trusted before the ticket matched: the hello is bounded and has a deadline, the number of
+// strangers is bounded, and bytes that are not a hello cost the sender its connection and us one counter.
+//
+// What a worker gets (start_worker):
+//   fd 3  the connected TCP socket, blocking, after Welcome has been sent
+//   fd 4  a pipe with the grant: lines key=value until end of file. A worker must read it to its end before
+//   it
+//         touches fd 3; an empty grant means that the client was lost meanwhile, and the worker exits.
+//   fd 5  the lease's accounting memory (daemon/lease.h)
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+
+#include "daemon/async.h"
+#include "daemon/counters.h"
+#include "daemon/inventory.h"
+#include "daemon/lease.h"
+#include "daemon/settings.h"
+
+namespace bitfusion::daemon {
+
+class Dispatcher {
+  public:
+    using tcp = asio::ip::tcp;
+
+    Dispatcher(asio::io_context& io, const Settings& settings, std::string worker, Inventory& inventory,
+               Leases& leases, Counters& counters);
+
+    Result<uint16_t> listen();  // the port
+    void start();
+    void stop();
+
+  private:
+    Task<void> accept();
+    Task<void> serve(tcp::socket socket, std::shared_ptr<void> slot);
+    Task<void> refuse(tcp::socket& socket, wire::Refusal refusal, std::string text);
+    Task<void> admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer);
+
+    asio::io_context& io_;
+    const Settings& settings_;
+    std::string worker_;
+    Inventory& inventory_;
+    Leases& leases_;
+    Counters& counters_;
+    tcp::acceptor acceptor_;
+    std::shared_ptr<void> slots_;  // each stranger holds a copy
+};
+
+// The text of fd 4. `program` comes from the peer and is made harmless first.
+std::string grant_text(const Lease& lease, const wire::Hello& hello, const Report& report,
+                       const Settings& settings);
+
+// Printable ASCII, at most `most` bytes; anything else becomes '?'. For text of a peer in logs and lines.
+std::string harmless(const std::string& text, size_t most);
+
+}  // namespace bitfusion::daemon

@@ -1,0 +1,44 @@
+// HttpServer: the control port. HTTP/1.1 with bounded requests, deadlines and a bounded number of
+// connections.
+//
+// Bytes that are not HTTP cost the sender its connection and us one counter. A connection carries any number
+// of requests one after another, or one hold (routes.h) until it closes.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <memory>
+
+#include "daemon/async.h"
+#include "daemon/counters.h"
+#include "daemon/lease.h"
+#include "daemon/routes.h"
+#include "daemon/settings.h"
+
+namespace bitfusion::daemon {
+
+class HttpServer {
+  public:
+    using tcp = asio::ip::tcp;
+
+    HttpServer(asio::io_context& io, const Settings& settings, Api& api, Leases& leases, Counters& counters);
+
+    Result<uint16_t> listen();  // the port
+    void start();
+    void stop();
+
+  private:
+    Task<void> accept();
+    Task<void> serve(boost::beast::tcp_stream stream, std::shared_ptr<void> slot);
+    Task<void> hold(tcp::socket socket, LeasePointer lease);
+
+    asio::io_context& io_;
+    const Settings& settings_;
+    Api& api_;
+    Leases& leases_;
+    Counters& counters_;
+    tcp::acceptor acceptor_;
+    std::shared_ptr<void> slots_;  // each connection holds a copy
+};
+
+}  // namespace bitfusion::daemon

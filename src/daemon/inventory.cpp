@@ -1,0 +1,209 @@
+#include "daemon/inventory.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <set>
+
+#include "base/log.h"
+#include "daemon/descriptor.h"
+
+namespace bitfusion::daemon {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMostReportBytes = 1 << 20;
+constexpr size_t kMostGpus = 64;
+constexpr size_t kMostTextBytes = 256;
+constexpr uint64_t kMostMemoryMib = UINT64_C(1) << 40;
+// A cold NVIDIA driver without persistence takes seconds a GPU to open.
+constexpr auto kDeadline = std::chrono::seconds(60);
+
+const std::array<const char*, 13> kTelemetry = {"memory_used_mib",
+                                                "capability",
+                                                "pci",
+                                                "temperature_c",
+                                                "fan_percent",
+                                                "power_w",
+                                                "power_limit_w",
+                                                "utilization_percent",
+                                                "performance_state",
+                                                "persistence",
+                                                "ecc_errors",
+                                                "compute_mode",
+                                                "mig"};
+
+Result<std::string> text_of(const json& object, const char* key, bool required) {
+    const auto found = object.find(key);
+    if (found == object.end() || found->is_null()) {
+        if (required) return fail(std::string("has no ") + key);
+        return std::string();
+    }
+    if (!found->is_string() || found->get_ref<const std::string&>().size() > kMostTextBytes)
+        return fail(std::string("has no short text as ") + key);
+    return found->get<std::string>();
+}
+
+Result<Gpu> gpu_of(const json& object) {
+    if (!object.is_object()) return fail("has a GPU that is not an object");
+    Gpu gpu;
+    const auto ordinal = object.find("ordinal");
+    const auto memory = object.find("memory_mib");
+    if (ordinal == object.end() || !ordinal->is_number_unsigned() || ordinal->get<uint64_t>() >= kMostGpus)
+        return fail("has a GPU without an ordinal below 64");
+    if (memory == object.end() || !memory->is_number_unsigned() || memory->get<uint64_t>() > kMostMemoryMib ||
+        memory->get<uint64_t>() == 0) {
+        return fail("has a GPU without memory_mib");
+    }
+    gpu.ordinal = ordinal->get<uint32_t>();
+    gpu.memory_mib = memory->get<uint64_t>();
+    auto uuid = text_of(object, "uuid", true);
+    if (!uuid) return tl::unexpected(uuid.error());
+    auto name = text_of(object, "name", true);
+    if (!name) return tl::unexpected(name.error());
+    gpu.uuid = std::move(*uuid);
+    gpu.name = std::move(*name);
+    gpu.telemetry = json::object();
+    for (const char* key : kTelemetry) {
+        const auto found = object.find(key);
+        if (found == object.end()) continue;
+        const bool short_text =
+            found->is_string() && found->get_ref<const std::string&>().size() <= kMostTextBytes;
+        if (found->is_null() || found->is_number() || found->is_boolean() || short_text)
+            gpu.telemetry[key] = *found;
+    }
+    return gpu;
+}
+
+}  // namespace
+
+Result<Report> parse_report(const std::string& text) {
+    const auto wrong = [](const std::string& what) {
+        return fail("the inventory of bitfusion-worker " + what +
+                    "; check that both are of one installation");
+    };
+    const json root = json::parse(text, nullptr, false);
+    if (!root.is_object()) return wrong("is not a JSON object");
+    Report report;
+    auto backend = text_of(root, "backend", false);
+    auto driver = text_of(root, "driver_version", false);
+    auto error = text_of(root, "error", false);
+    if (!driver || !error) return wrong("has a driver_version or error that is not a short text");
+    // A worker that could not open any driver names none, and says why.
+    if (!backend || (*backend != "soft" && *backend != "real" && (!backend->empty() || error->empty())))
+        return wrong("names no backend soft or real");
+    report.backend = *backend;
+    report.driver_version = *driver;
+    report.error = *error;
+    const auto cuda = root.find("cuda_version");
+    if (cuda != root.end() && cuda->is_number_integer()) report.cuda_version = cuda->get<int64_t>();
+    const auto gpus = root.find("gpus");
+    if (gpus == root.end() || !gpus->is_array() || gpus->size() > kMostGpus)
+        return wrong("has no list of at most 64 GPUs");
+    if (report.backend.empty() && !gpus->empty()) return wrong("has GPUs of no backend");
+    std::set<uint32_t> seen;
+    for (const json& object : *gpus) {
+        auto gpu = gpu_of(object);
+        if (!gpu) return wrong(gpu.error().what);
+        if (!seen.insert(gpu->ordinal).second) return wrong("names an ordinal twice");
+        report.gpus.push_back(std::move(*gpu));
+    }
+    return report;
+}
+
+Inventory::Inventory(asio::io_context& io, Children& children, std::string worker,
+                     std::vector<std::string> arguments)
+    : io_(io), children_(children), worker_(std::move(worker)), arguments_(std::move(arguments)), done_(io) {}
+
+Task<void> Inventory::refresh(std::chrono::milliseconds most_age) {
+    if (running_) {
+        while (running_) co_await done_.wait();
+        co_return;
+    }
+    if (taken_ != Clock::time_point::min() && Clock::now() - taken_ < most_age) co_return;
+    running_ = true;
+    Result<Report> fresh = co_await run();
+    running_ = false;
+    taken_ = Clock::now();
+    if (fresh) {
+        report_ = std::move(*fresh);
+    } else {
+        report_.error = fresh.error().what;
+        BF_LOG("daemon", kError, "%s", report_.error.c_str());
+    }
+    done_.ring();
+}
+
+Task<Result<Report>> Inventory::run() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        co_return fail(std::string("cannot make a pipe: ") + strerror(errno) + "; raise ulimit -n", errno);
+    asio::posix::stream_descriptor reading(io_, ends[0]);
+    Descriptor writing(ends[1]);
+    ChildPlan plan;
+    plan.path = worker_;
+    plan.arguments = arguments_;
+    plan.environment = child_environment();
+    plan.output = writing.get();
+    const auto pid = start_child(plan);
+    writing.close();
+    if (!pid) co_return tl::unexpected(pid.error());
+
+    // The child's end is awaited here, but a cancelled wait must not leave it a dangling place to write to.
+    struct End {
+        explicit End(asio::io_context& io) : bell(io) {}
+        Bell bell;
+        bool ended = false;
+        int status = 0;
+    };
+    const auto end = std::make_shared<End>(io_);
+    children_.watch(*pid, [end](int status) {
+        end->ended = true;
+        end->status = status;
+        end->bell.ring();
+    });
+    bool late = false;
+    asio::steady_timer deadline(io_, kDeadline);
+    deadline.async_wait([end, &late, pid = *pid](const boost::system::error_code& error) {
+        if (error || end->ended) return;
+        late = true;
+        kill(-pid, SIGKILL);
+    });
+    std::string text;
+    bool long_winded = false;
+    std::array<char, 16384> chunk;
+    for (;;) {
+        const auto [error, got] = co_await reading.async_read_some(asio::buffer(chunk), kNoThrow);
+        if (error) break;
+        text.append(chunk.data(), got);
+        if (text.size() > kMostReportBytes) {
+            long_winded = true;
+            kill(-*pid, SIGKILL);
+            break;
+        }
+    }
+    while (!end->ended) co_await end->bell.wait();
+    deadline.cancel();
+    if (late)
+        co_return fail(
+            "bitfusion-worker --inventory did not answer within 60 s; check the GPUs with nvidia-smi");
+    if (long_winded)
+        co_return fail("bitfusion-worker --inventory printed more than 1 MiB; check the installation");
+    Result<Report> report = parse_report(text);
+    if (!report && end->status != 0) {
+        co_return fail("bitfusion-worker --inventory " + status_text(end->status) +
+                       " without a report; run it by hand to see why: " + worker_ + " --inventory");
+    }
+    co_return report;
+}
+
+}  // namespace bitfusion::daemon

@@ -1,0 +1,78 @@
+#include "daemon/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace bitfusion::daemon {
+namespace {
+
+using boost::beast::http::verb;
+using nlohmann::json;
+
+std::string verb_key(verb verb) {
+    switch (verb) {
+        case verb::get:
+            return "get";
+        case verb::post:
+            return "post";
+        case verb::delete_:
+            return "delete";
+        default:
+            return "?";
+    }
+}
+
+TEST(OpenApi, DescribesEveryRouteAndNoOther) {
+    std::set<std::string> served;
+    for (const Route& route : routes()) served.insert(verb_key(route.verb) + " " + route.path);
+    std::set<std::string> described;
+    for (const auto& [path, methods] : openapi_document()["paths"].items()) {
+        for (const auto& [method, operation] : methods.items()) {
+            described.insert(method + " " + path);
+            EXPECT_TRUE(operation.contains("summary")) << path;
+            EXPECT_FALSE(operation["responses"].empty()) << path;
+        }
+    }
+    EXPECT_EQ(served, described);
+}
+
+void check_references(const json& node) {
+    if (node.is_object() && node.contains("$ref")) {
+        const auto target = node["$ref"].get<std::string>();
+        ASSERT_EQ(target[0], '#');
+        EXPECT_TRUE(openapi_document().contains(json::json_pointer(target.substr(1)))) << target;
+    }
+    for (const json& child : node) {
+        if (child.is_structured()) check_references(child);
+    }
+}
+
+TEST(OpenApi, EveryReferenceResolves) { check_references(openapi_document()); }
+
+TEST(LeaseRequest, ReadsAComplete) {
+    const auto request = parse_lease_request(
+        R"({"gpus":2,"memory_mib":1024,"hold":true,"client":{"host":"h","pid":7,"user":"u","program":"p\n"}})");
+    ASSERT_TRUE(request) << request.error().what;
+    EXPECT_EQ(request->pool.gpus, 2u);
+    EXPECT_EQ(request->pool.memory_mib, 1024u);
+    EXPECT_TRUE(request->hold);
+    EXPECT_EQ(request->client.pid, 7);
+    EXPECT_EQ(request->client.program, "p?");
+    EXPECT_TRUE(parse_lease_request(R"({"gpus":1,"memory_mib":null,"fraction":0.5})"));
+}
+
+TEST(LeaseRequest, RefusesOthers) {
+    for (const char* text :
+         {"", "[]", "{}", R"({"gpus":0})", R"({"gpus":-1})", R"({"gpus":1.5})", R"({"gpus":"1"})",
+          R"({"gpus":65})", R"({"gpus":1,"memory_mib":0})", R"({"gpus":1,"memory_mib":1e99})",
+          R"({"gpus":1,"memory_mib":"1"})", R"({"gpus":1,"fraction":"x"})", R"({"gpus":1,"hold":1})",
+          R"({"gpus":1,"client":[]})", R"({"gpus":1,"client":{"pid":-1}})",
+          R"({"gpus":1,"client":{"user":7}})", R"({"gpus":1)"}) {
+        EXPECT_FALSE(parse_lease_request(text)) << text;
+    }
+    EXPECT_FALSE(parse_lease_request(std::string(60000, '[')));
+}
+
+}  // namespace
+}  // namespace bitfusion::daemon

@@ -1,0 +1,184 @@
+#include "daemon/settings.h"
+
+#include <arpa/inet.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace bitfusion::daemon {
+namespace {
+
+Result<uint64_t> parse_number(const std::string& text, uint64_t most) {
+    uint64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, value);
+    if (text.empty() || error != std::errc{} || at != end || value > most)
+        return fail("a whole number from 0 to " + std::to_string(most) + " is expected");
+    return value;
+}
+
+std::string environment_name(std::string key) {
+    for (char& c : key) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return "BITFUSION_" + key;
+}
+
+Status apply(const std::string& key, const std::string& value, Settings* settings) {
+    if (key == "listen") {
+        in_addr address{};
+        if (inet_pton(AF_INET, value.c_str(), &address) != 1)
+            return fail("an IPv4 address is expected, such as 127.0.0.1 or 0.0.0.0");
+        settings->listen = value;
+    } else if (key == "control-port" || key == "data-port") {
+        auto port = parse_number(value, 65535);
+        if (!port) return tl::unexpected(port.error());
+        (key == "data-port" ? settings->data_port : settings->control_port) = static_cast<uint16_t>(*port);
+    } else if (key == "backend") {
+        if (value != "auto" && value != "soft" && value != "real")
+            return fail("auto, soft or real is expected");
+        settings->backend = value;
+    } else if (key == "software-gpus") {
+        auto count = parse_number(value, 64);
+        if (!count) return tl::unexpected(count.error());
+        settings->software_gpus = static_cast<uint32_t>(*count);
+    } else if (key == "software-memory") {
+        auto bytes = parse_bytes(value);
+        if (!bytes) return tl::unexpected(bytes.error());
+        if (*bytes < 1 << 20) return fail("at least 1MiB is expected");
+        settings->software_memory = *bytes;
+    } else if (key == "auto-release-timeout") {
+        auto duration = parse_duration(value);
+        if (!duration) return tl::unexpected(duration.error());
+        if (duration->count() == 0) return fail("more than 0 seconds are expected");
+        settings->auto_release_timeout = *duration;
+    } else if (key == "port-file") {
+        settings->port_file = value;
+    }
+    return {};
+}
+
+}  // namespace
+
+const std::vector<SettingRow>& setting_rows() {
+    static const std::vector<SettingRow> rows = {
+        {"listen", "127.0.0.1", "IPv4 address to listen on"},
+        {"control-port", "56001", "port of the REST API; 0 picks a free one"},
+        {"data-port", "55001", "port of the data connections; 0 picks a free one"},
+        {"backend", "auto",
+         "auto, soft or real: whose GPUs are served; auto takes real ones where there are any"},
+        {"software-gpus", "1", "number of software GPUs (backend soft)"},
+        {"software-memory", "4GiB", "memory of each software GPU (backend soft)"},
+        {"auto-release-timeout", "10m", "end a lease that nobody holds or uses for this long (s, m, h)"},
+        {"port-file", "", "file that receives the two listening addresses when the manager is ready"},
+    };
+    return rows;
+}
+
+Result<std::chrono::seconds> parse_duration(const std::string& text) {
+    std::string digits = text;
+    uint64_t unit = 1;
+    if (!digits.empty()) {
+        switch (digits.back()) {
+            case 'h':
+                unit = 3600;
+                break;
+            case 'm':
+                unit = 60;
+                break;
+            case 's':
+                break;
+            default:
+                unit = 0;
+        }
+    }
+    if (unit != 0)
+        digits.pop_back();
+    else
+        unit = 1;
+    const auto number = parse_number(digits, 1000000);
+    if (!number)
+        return fail("a duration is a whole number with an optional s, m or h, such as 10, 10s, 10m, 10h");
+    return std::chrono::seconds(static_cast<int64_t>(*number * unit));
+}
+
+Result<uint64_t> parse_bytes(const std::string& text) {
+    const size_t digits = text.find_first_not_of("0123456789");
+    const std::string suffix = digits == std::string::npos ? "" : text.substr(digits);
+    const auto number = parse_number(text.substr(0, digits), UINT64_C(1) << 40);
+    int shift = -1;
+    if (suffix.empty()) shift = 0;
+    const char* const letters = "KMGT";
+    for (int i = 0; i < 4; ++i) {
+        const std::string letter(1, letters[i]);
+        if (suffix == letter || suffix == letter + "iB") shift = 10 * (i + 1);
+    }
+    if (!number || shift < 0 || *number > (UINT64_C(1) << 50) >> shift)
+        return fail("a size is a whole number with an optional KiB, MiB, GiB or TiB, such as 4GiB");
+    return *number << shift;
+}
+
+Result<Values> parse_settings_text(const std::string& text, const std::string& path) {
+    Values values;
+    try {
+        const YAML::Node root = YAML::Load(text);
+        if (!root || root.IsNull()) return values;
+        if (!root.IsMap())
+            return fail(path + " is not a mapping of keys to values; write lines such as 'backend: soft'");
+        for (const auto& entry : root) {
+            const auto key = entry.first.as<std::string>();
+            bool known = false;
+            for (const SettingRow& row : setting_rows()) known = known || key == row.key;
+            if (!known) return fail(path + " has the unknown key '" + key + "'; see: bitfusion help manager");
+            if (!entry.second.IsScalar() && !entry.second.IsNull())
+                return fail(path + ": the value of '" + key +
+                            "' must be one word; see: bitfusion help manager");
+            values[key] = entry.second.IsNull() ? "" : entry.second.as<std::string>();
+        }
+    } catch (const YAML::Exception& error) {
+        return fail(path + " is not YAML: " + error.what() + "; correct or remove the file");
+    }
+    return values;
+}
+
+Result<Values> read_settings_file(const std::string& path, bool required) {
+    std::ifstream in(path);
+    if (!in) {
+        if (errno == ENOENT && !required) return Values{};
+        return fail(
+            "cannot read " + path + ": " + std::strerror(errno) + "; check the path and its permissions",
+            errno);
+    }
+    std::ostringstream text;
+    text << in.rdbuf();
+    return parse_settings_text(text.str(), path);
+}
+
+Result<Settings> resolve_settings(const Values& flags, const Environment& environment, const Values& file) {
+    Settings settings;
+    for (const SettingRow& row : setting_rows()) {
+        std::string value = row.fallback;
+        std::string origin = "the default of " + std::string(row.key);
+        if (const auto in_file = file.find(row.key); in_file != file.end()) {
+            value = in_file->second;
+            origin = std::string(row.key) + " in the settings file";
+        }
+        const std::string name = environment_name(row.key);
+        if (const auto in_environment = environment(name)) {
+            value = *in_environment;
+            origin = name;
+        }
+        if (const auto flag = flags.find(row.key); flag != flags.end()) {
+            value = flag->second;
+            origin = "--" + std::string(row.key);
+        }
+        if (auto applied = apply(row.key, value, &settings); !applied)
+            return fail(origin + " is '" + value + "': " + applied.error().what);
+    }
+    return settings;
+}
+
+}  // namespace bitfusion::daemon

@@ -1,0 +1,73 @@
+#include "daemon/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace bitfusion::daemon {
+namespace {
+
+std::optional<std::string> nothing(const std::string&) { return std::nullopt; }
+
+TEST(Settings, Defaults) {
+    const auto settings = resolve_settings({}, nothing, {});
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->listen, "127.0.0.1");
+    EXPECT_EQ(settings->control_port, 56001);
+    EXPECT_EQ(settings->data_port, 55001);
+    EXPECT_EQ(settings->backend, "auto");
+    EXPECT_EQ(settings->software_memory, UINT64_C(4) << 30);
+    EXPECT_EQ(settings->auto_release_timeout, std::chrono::minutes(10));
+}
+
+TEST(Settings, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+    const auto environment = [](const std::string& name) -> std::optional<std::string> {
+        if (name == "BITFUSION_CONTROL_PORT") return "2";
+        if (name == "BITFUSION_DATA_PORT") return "2";
+        return std::nullopt;
+    };
+    const Values file = {{"control-port", "1"}, {"data-port", "1"}, {"software-gpus", "7"}};
+    const auto settings = resolve_settings({{"control-port", "3"}}, environment, file);
+    ASSERT_TRUE(settings) << settings.error().what;
+    EXPECT_EQ(settings->control_port, 3);
+    EXPECT_EQ(settings->data_port, 2);
+    EXPECT_EQ(settings->software_gpus, 7u);
+}
+
+TEST(Settings, AWrongValueNamesItsOrigin) {
+    const auto settings = resolve_settings({}, nothing, {{"control-port", "70000"}});
+    ASSERT_FALSE(settings);
+    EXPECT_NE(settings.error().what.find("control-port in the settings file is '70000'"), std::string::npos)
+        << settings.error().what;
+    EXPECT_FALSE(resolve_settings({{"listen", "localhost"}}, nothing, {}));
+    EXPECT_FALSE(resolve_settings({{"backend", "cuda"}}, nothing, {}));
+    EXPECT_FALSE(resolve_settings({{"software-memory", "4XB"}}, nothing, {}));
+    EXPECT_FALSE(resolve_settings({{"auto-release-timeout", "0"}}, nothing, {}));
+}
+
+TEST(Settings, YamlFile) {
+    const auto values = parse_settings_text("backend: soft\nsoftware-gpus: 2\nport-file:\n", "f.yaml");
+    ASSERT_TRUE(values) << values.error().what;
+    EXPECT_EQ(values->at("backend"), "soft");
+    EXPECT_EQ(values->at("software-gpus"), "2");
+    EXPECT_EQ(values->at("port-file"), "");
+    EXPECT_TRUE(parse_settings_text("", "f.yaml")->empty());
+    EXPECT_FALSE(parse_settings_text("colour: red\n", "f.yaml"));
+    EXPECT_FALSE(parse_settings_text("- a\n", "f.yaml"));
+    EXPECT_FALSE(parse_settings_text("backend: [soft]\n", "f.yaml"));
+    EXPECT_FALSE(parse_settings_text("backend: [soft\n", "f.yaml"));
+}
+
+TEST(Settings, DurationsAndSizes) {
+    EXPECT_EQ(*parse_duration("10"), std::chrono::seconds(10));
+    EXPECT_EQ(*parse_duration("10m"), std::chrono::minutes(10));
+    EXPECT_EQ(*parse_duration("2h"), std::chrono::hours(2));
+    for (const char* wrong : {"", "m", "10x", "-1", "1.5m", "99999999999999999999"})
+        EXPECT_FALSE(parse_duration(wrong)) << wrong;
+    EXPECT_EQ(*parse_bytes("512MiB"), UINT64_C(512) << 20);
+    EXPECT_EQ(*parse_bytes("4G"), UINT64_C(4) << 30);
+    EXPECT_EQ(*parse_bytes("17"), 17u);
+    for (const char* wrong : {"", "GiB", "4 GiB", "4GB", "1048577T", "99999999999999999999"})
+        EXPECT_FALSE(parse_bytes(wrong)) << wrong;
+}
+
+}  // namespace
+}  // namespace bitfusion::daemon
