@@ -1,0 +1,50 @@
+#include "cli/help_text.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bitfusion::cli {
+
+const std::vector<CommandGroup>& command_groups() {
+    static const std::vector<CommandGroup> groups = {
+        {"",
+         {{"version, v", "Display full Bitfusion version"},
+          {"list_gpus", "List the available GPUs in a shared pool"},
+          {"help, h", "Shows a list of commands or help for one command"}}},
+        {"   Client Commands:",
+         {{"run", "Request GPUs from a shared pool, run a client command, then release the GPUs"},
+          {"smi", "Display smi-like info for all servers."},
+          {"local", "Run a CUDA application locally"}}},
+        {"   Server Commands:", {{"manager", "Run Bitfusion manager server"}}},
+    };
+    return groups;
+}
+
+std::string overview_text() {
+    std::string text =
+        "NAME:\n"
+        "    bitfusion - Run application with Bitfusion\n"
+        "USAGE:\n"
+        "   bitfusion <command> <options> \"application\"\n"
+        "   bitfusion <command> <options> -- [application]\n"
+        "   bitfusion help [command]\n"
+        "COMMANDS:\n";
+    for (const CommandGroup& group : command_groups()) {
+        if (*group.title != '\0') text += std::string(group.title) + "\n";
+        size_t width = 0;
+        for (const CommandRow& row : group.rows) width = std::max(width, strlen(row.names));
+        for (const CommandRow& row : group.rows) {
+            text += "        " + std::string(row.names) + std::string(width + 2 - strlen(row.names), ' ') +
+                    row.help + "\n";
+        }
+    }
+    text +=
+        "EXAMPLES:\n"
+        "   $ bitfusion manager --backend soft\n"
+        "   $ bitfusion list_gpus\n"
+        "   $ bitfusion run -n 4 -- <application>\n"
+        "   $ bitfusion run -n 1 -p 0.5 \"python train.py\"\n";
+    return text;
+}
+
+}  // namespace bitfusion::cli

@@ -1,0 +1,52 @@
+// RestClient: how the CLI asks a manager. One connection a request; every wait has a deadline.
+//
+// Errors are one line that names the server, tells unreachable from "is not a manager", and says what to do.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/result.h"
+#include "cli/servers.h"
+
+namespace bitfusion::cli {
+
+struct Answer {
+    unsigned status = 0;
+    nlohmann::json body;  // an object
+};
+
+enum class Method { kGet, kPost, kDelete };
+
+// `body` is sent when it is an object.
+Result<Answer> ask(const Endpoint& server, Method method, const std::string& target,
+                   const nlohmann::json& body = nullptr);
+
+// "cannot reach server ip:port: <why>; <what to do>"
+Error unreachable(const Endpoint& server, const std::string& why);
+Error not_a_manager(const Endpoint& server, const std::string& why);
+
+// The server's own text about a refusal, or what its status means where it gave none.
+std::string refusal_text(const Answer& answer);
+
+// The connection that keeps a lease alive: open for as long as the object lives.
+class Hold {
+  public:
+    static Result<Hold> open(const Endpoint& server, const std::string& lease);
+    Hold(Hold&&) noexcept;
+    Hold& operator=(Hold&&) noexcept;
+    ~Hold();
+
+    int descriptor() const;  // becomes readable with heartbeats and at the end
+    // Reads what is there. False when the server closed it, ended the lease or broke.
+    bool still_open();
+
+  private:
+    struct State;
+    explicit Hold(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace bitfusion::cli

@@ -1,0 +1,40 @@
+// Servers: which managers the CLI talks to, and where that list comes from.
+//
+// First found wins: --server_list, --servers (a file), BITFUSION_SERVERS (a list), ~/.bitfusion/servers.conf,
+// /etc/bitfusion/servers.conf. A file has one server a line, `ip`, `ip:port` or `ip port`, '#' starts a
+// comment; a list has `ip` or `ip:port` separated by ';'. IPv4 only; the port defaults to 56001. Files are
+// only read.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bitfusion::cli {
+
+constexpr uint16_t kDefaultControlPort = 56001;
+
+struct Endpoint {
+    std::string ip;
+    uint16_t port = kDefaultControlPort;
+
+    std::string text() const { return ip + ":" + std::to_string(port); }
+    bool operator==(const Endpoint&) const = default;
+};
+
+Result<Endpoint> parse_endpoint(const std::string& text);
+Result<std::vector<Endpoint>> parse_server_list(const std::string& list);
+Result<std::vector<Endpoint>> parse_servers_text(const std::string& text, const std::string& path);
+
+struct ServerOptions {
+    std::string list;  // --server_list
+    std::string file;  // --servers
+};
+
+Result<std::vector<Endpoint>> find_servers(const ServerOptions& options);
+
+}  // namespace bitfusion::cli
