@@ -1,0 +1,147 @@
+// Comparison and selection ("PTX ISA", sections 9.7.5 and 9.7.6).
+#include <array>
+#include <utility>
+
+#include "device/soft/ptx/decoder.h"
+
+namespace bitfusion::soft {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Compare>, 18> kCompares{{
+    {"eq", Compare::kEq},
+    {"ne", Compare::kNe},
+    {"lt", Compare::kLt},
+    {"le", Compare::kLe},
+    {"gt", Compare::kGt},
+    {"ge", Compare::kGe},
+    {"lo", Compare::kLt},
+    {"ls", Compare::kLe},
+    {"hi", Compare::kGt},
+    {"hs", Compare::kGe},
+    {"equ", Compare::kEqu},
+    {"neu", Compare::kNeu},
+    {"ltu", Compare::kLtu},
+    {"leu", Compare::kLeu},
+    {"gtu", Compare::kGtu},
+    {"geu", Compare::kGeu},
+    {"num", Compare::kNum},
+    {"nan", Compare::kNan},
+}};
+
+bool take_compare(Suffixes& suffixes, Compare* compare, Combine* combine) {
+    bool found = false;
+    for (const auto& [name, value] : kCompares)
+        if (!found && suffixes.take(name)) {
+            *compare = value;
+            found = true;
+        }
+    if (suffixes.take("and")) *combine = Combine::kAnd;
+    if (suffixes.take("or")) *combine = Combine::kOr;
+    if (suffixes.take("xor")) *combine = Combine::kXor;
+    return found;
+}
+
+}  // namespace
+
+bool FunctionDecoder::decode_setp() {
+    Suffixes& suffixes = *suffixes_;
+    Compare compare{};
+    Combine combine = Combine::kNone;
+    if (!take_compare(suffixes, &compare, &combine)) return unsupported();
+    const bool ftz = suffixes.take("ftz");
+    const Type type = suffixes.take_type();
+    const Handler handler = select_setp(compare, combine, type, ftz);
+    if (!finished_suffixes()) return false;
+    if (handler == nullptr) return unsupported();
+    const size_t count = combine == Combine::kNone ? 3 : 4;
+    if (!operands(count, count)) return false;
+    uint32_t p = 0;
+    uint32_t q = 0;
+    uint32_t flags = 0;
+    if (operand(0).kind == OperandText::Kind::kPair) {
+        if (!destination(operand(0).elements[0], Type::kPred, &p) ||
+            !destination(operand(0).elements[1], Type::kPred, &q))
+            return false;
+        flags |= 2;
+    } else {
+        if (!destination(operand(0), Type::kPred, &p)) return false;
+        q = temporary(Type::kPred);
+    }
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t c = constant(kAllLanes, 4);
+    bool negated = false;
+    if (!source(operand(1), type, &a) || !source(operand(2), type, &b)) return false;
+    if (combine != Combine::kNone && !predicate_source(operand(3), &c, &negated)) return false;
+    emit(handler, {p, q, a, b, c}, 3).instruction.flags = flags | (negated ? 1u : 0u);
+    return true;
+}
+
+bool FunctionDecoder::decode_set() {
+    Suffixes& suffixes = *suffixes_;
+    Compare compare{};
+    Combine combine = Combine::kNone;
+    if (!take_compare(suffixes, &compare, &combine)) return unsupported();
+    const bool ftz = suffixes.take("ftz");
+    const Type result = suffixes.take_type();
+    const Type type = suffixes.take_type();
+    const Handler handler = select_set(compare, combine, type, ftz);
+    if (!finished_suffixes()) return false;
+    const bool halves =
+        (result == Type::kU32 || result == Type::kS32) && (type == Type::kF16x2 || type == Type::kBf16x2);
+    const int64_t yes = halves ? 0xffff : set_result(result, type);
+    if (handler == nullptr || yes < 0) return unsupported();
+    const size_t count = combine == Combine::kNone ? 3 : 4;
+    if (!operands(count, count)) return false;
+    uint32_t d = 0;
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t c = constant(kAllLanes, 4);
+    bool negated = false;
+    if (!destination(operand(0), result, &d) || !source(operand(1), type, &a) ||
+        !source(operand(2), type, &b))
+        return false;
+    if (combine != Combine::kNone && !predicate_source(operand(3), &c, &negated)) return false;
+    Draft& draft = emit(handler, {d, a, b, c});
+    draft.instruction.flags = negated ? 1u : 0u;
+    draft.instruction.immediate = yes;
+    return true;
+}
+
+bool FunctionDecoder::decode_selp() {
+    const Type type = suffixes_->take_type();
+    if (!finished_suffixes()) return false;
+    if (lane_bytes_of(type) == 0) return unsupported();
+    if (!operands(4, 4)) return false;
+    uint32_t d = 0;
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t p = 0;
+    bool negated = false;
+    if (!destination(operand(0), type, &d) || !source(operand(1), type, &a) ||
+        !source(operand(2), type, &b) || !predicate_source(operand(3), &p, &negated))
+        return false;
+    const Handler handler = select_selp(lane_bytes_of(type));
+    if (handler == nullptr) return unsupported();
+    emit(handler, {d, a, b, p}).instruction.flags = negated ? 1u : 0u;
+    return true;
+}
+
+bool FunctionDecoder::decode_slct() {
+    const bool ftz = suffixes_->take("ftz");
+    const Type type = suffixes_->take_type();
+    const Type selector = suffixes_->take_type();
+    if ((selector != Type::kS32 && selector != Type::kF32) || lane_bytes_of(type) == 0) return unsupported();
+    return simple(select_slct(lane_bytes_of(type), selector == Type::kF32, ftz),
+                  {type, type, type, selector});
+}
+
+bool FunctionDecoder::decode_testp() {
+    std::string name = "testp.";
+    name += suffixes_->take_any();
+    const Type type = suffixes_->take_type();
+    return simple(select_float(name, type, FloatMode{}), {Type::kPred, type});
+}
+
+}  // namespace bitfusion::soft

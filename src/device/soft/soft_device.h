@@ -1,0 +1,34 @@
+// The software GPU: a driver in software, for machines without a GPU and for tests.
+//
+// open_soft_device() fills a DriverTable with functions that behave as CUDA 13.0's driver does: same
+// signatures, same results, same order of checks. Kernels come from PTX only and run on this machine's cores.
+// Functions that it does not have stay null in the table.
+//
+// Owner: the process. A C driver API is global by nature, so there is one software driver in a process: it is
+// made by the first open and lives until the process ends. Opening again with the same options fills another
+// table from the same driver; with other options it fails. Any thread may call any function of the table.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace bitfusion {
+struct DriverTable;
+}
+
+namespace bitfusion::soft {
+
+struct SoftOptions {
+    int gpus = 1;
+    uint64_t memory_bytes = uint64_t{4} << 30;  // per GPU
+    int cc_major = 9;
+    int cc_minor = 0;
+    unsigned threads = 0;  // cores that kernels may use; 0: all of this machine
+
+    bool operator==(const SoftOptions&) const = default;
+};
+
+Status open_soft_device(const SoftOptions& options, DriverTable* table);
+
+}  // namespace bitfusion::soft

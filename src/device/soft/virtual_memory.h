@@ -1,0 +1,32 @@
+// Virtual memory management: addresses reserved apart from the memory that is mapped there
+// (cuMemAddressReserve, cuMemCreate, cuMemMap). PhysicalMemory is an anonymous file, so that one piece may be
+// mapped at several addresses.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "cuda_api.gen.h"
+#include "device/soft/gpu.h"
+
+namespace bitfusion::soft {
+
+inline constexpr uint64_t kVirtualGranule = uint64_t{2} << 20;
+
+class PhysicalMemory {
+  public:
+    // Takes over the descriptor and the bytes that were charged to the device.
+    PhysicalMemory(Gpu& gpu, const CUmemAllocationProp& properties, uint64_t bytes, int descriptor);
+    ~PhysicalMemory();
+    PhysicalMemory(const PhysicalMemory&) = delete;
+    PhysicalMemory& operator=(const PhysicalMemory&) = delete;
+
+    Gpu& gpu;
+    const CUmemAllocationProp properties;
+    const uint64_t bytes;
+    const int descriptor;
+    CUmemGenericAllocationHandle handle = 0;
+    std::atomic<int> retained{1};
+};
+
+}  // namespace bitfusion::soft
