@@ -12,7 +12,7 @@ Roles of parameters
     in_array("n")       n elements, read;        out_array("n")  n elements, written
     in_bytes("n")       n bytes, read;           out_bytes("n")  n bytes, written
     cstring()           NUL-terminated text, read;  out_string("n")  text buffer of n bytes, written
-    within("n")         a device address: [value, value + n) must lie in memory of this session
+    within("n")         a device address: [value, value + n) must lie in memory of this session; checked on both sides
     Every pointer role takes nullable=True.
 Modes
     call()              one round trip
@@ -39,6 +39,7 @@ class Role:
     word: str
     size: str = ""
     nullable: bool = False
+    align: int = 1
 
 
 def out(nullable=False):
@@ -87,8 +88,8 @@ def device_pointer():
     return Role("device_pointer")
 
 
-def within(size):
-    return Role("within", size)
+def within(size, align=1):
+    return Role("within", size, align=align)
 
 
 @dataclass

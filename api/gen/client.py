@@ -2,7 +2,7 @@
 client_entries.gen.cpp: every exported symbol.
 client_hand.gen.h: what people write: one declaration per function that the client answers by hand."""
 
-from gen.text import BANNER, arguments, by_value_first, prototype
+from gen.text import BANNER, arguments, by_value_first, extent, prototype
 
 FLAT = ("out", "inout")
 
@@ -76,7 +76,7 @@ def take(d, p):
 
 
 def remote_source(d):
-    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "messages.gen.h"\n',
+    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/memory_map.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "messages.gen.h"\n',
          "namespace bitfusion::client::remote {\n"]
     for f in d.functions:
         if not f.travels:
@@ -102,6 +102,10 @@ def remote_source(d):
             if p.type == "CUstream" and not (p.role and p.role.word == "ends") and "Get" not in f.symbol and "Capture" not in f.symbol:
                 o.append(f"    {p.name} = resolve_stream({p.name});")
                 o.append(f"    touch_stream({p.name});")
+        for p in f.parameters:
+            if p.role and p.role.word == "within":
+                aligned = f" || {p.name} % {p.role.align} != 0" if p.role.align > 1 else ""
+                o.append(f"    if (!is_device({p.name}, ({extent(p.role.size)}).value){aligned}) return CUDA_ERROR_INVALID_VALUE;")
         if f.noun in ("memset", "copy") and not any(p.type == "CUstream" for p in f.parameters):
             o.append("    touch_stream(nullptr);")
         o.append(f"    const size_t bytes = {' + '.join(sizes) or '0'};")

@@ -27,6 +27,7 @@ struct Created {
 struct Primary {
     std::atomic<int> retained{0};
     std::atomic<unsigned> flags{0};
+    bool made = false;  // the worker has it: false again after a reset, until it is next retained
 };
 
 struct State {
@@ -120,6 +121,7 @@ void forget_contexts() {
     for (Primary& p : state().primaries) {
         p.retained = 0;
         p.flags = 0;
+        p.made = false;
     }
 }
 
@@ -131,13 +133,14 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
     Primary* primary = primary_of(dev);
     if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
     const std::lock_guard<std::mutex> lock(state().lock);
-    if (primary->retained == 0) {
+    if (!primary->made) {
         unsigned flags = 0;
         const CUresult result =
             call(msg::PrimaryRetain{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
                  [&](const auto& reply) { flags = reply.flags; });
         if (result != CUDA_SUCCESS) return result;
         primary->flags = flags;
+        primary->made = true;
         ++state().made;
     }
     ++primary->retained;
@@ -152,6 +155,8 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice dev) {
         const std::lock_guard<std::mutex> lock(state().lock);
         if (primary->retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
         if (--primary->retained != 0) return CUDA_SUCCESS;
+        if (!primary->made) return CUDA_SUCCESS;
+        primary->made = false;
     }
     run_storage_destructors(primary_context(dev));
     return call(msg::PrimaryRelease{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
@@ -162,7 +167,11 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
     Primary* primary = primary_of(dev);
     if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
     run_storage_destructors(primary_context(dev));
-    if (primary->retained == 0) return CUDA_SUCCESS;
+    {
+        const std::lock_guard<std::mutex> lock(state().lock);
+        if (!primary->made) return CUDA_SUCCESS;
+        primary->made = false;
+    }
     forget_objects_of(primary_context(dev));
     return call(msg::PrimaryReset{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
                 [](const auto&) {});

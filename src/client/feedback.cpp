@@ -63,6 +63,7 @@ void raise_to(std::atomic<uint64_t>* value, uint64_t to) {
 }  // namespace
 
 void touch_stream(CUstream stream) {
+    if (any_capture() && is_capturing(stream)) return;  // recorded, not run
     const uint64_t touch = progress().last.fetch_add(1, std::memory_order_relaxed) + 1;
     slot_of(stream).touched.store(touch, std::memory_order_release);
 }

@@ -39,7 +39,11 @@ CUresult set_attribute(Function* function, int attribute, int value, const Set& 
     int now = 0;
     if (attribute_of(*function, attribute, &now) == CUDA_SUCCESS && now == value) return CUDA_SUCCESS;
     const CUresult result = set();
-    if (result == CUDA_SUCCESS) function->attributes[static_cast<size_t>(attribute)] = {CUDA_SUCCESS, value};
+    // Libraries also set attributes that no header names; those are not kept.
+    if (result == CUDA_SUCCESS && attribute >= 0 &&
+        static_cast<size_t>(attribute) < function->attributes.size()) {
+        function->attributes[static_cast<size_t>(attribute)] = {CUDA_SUCCESS, value};
+    }
     return result;
 }
 // Answers that depend on a function's attributes are forgotten (occupancy.cpp).

@@ -17,6 +17,7 @@
 #include "client/session.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
+#include "client_remote.gen.h"
 
 namespace bitfusion::client {
 namespace {
@@ -78,27 +79,51 @@ CUresult check_shape(const Function& f, const Shape& s) {
         threads > static_cast<uint64_t>(most)) {
         return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
     }
-    if (attribute_of(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &most) == CUDA_SUCCESS &&
-        s.shared_bytes > static_cast<unsigned>(most)) {
-        return CUDA_ERROR_INVALID_VALUE;
-    }
+    // How much dynamic shared memory a kernel may have can be set through other handles of it: only what no
+    // kernel may have is refused here.
+    static const int shared = attribute_of(0, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    if (s.shared_bytes > static_cast<unsigned>(std::max(0, shared))) return CUDA_ERROR_INVALID_VALUE;
     return CUDA_SUCCESS;
+}
+
+CUresult check_cooperative(CUfunction handle, const Shape& shape);
+
+// More dynamic shared memory than this handle's facts allow: it may have been set through another handle of
+// the same kernel, or the launch is refused. The one who launches learns it, at the price of one round trip
+// the first time.
+bool needs_confirmation(const Function& f, const Shape& s) {
+    int most = 0;
+    return attribute_of(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &most) == CUDA_SUCCESS &&
+           s.shared_bytes > static_cast<unsigned>(most);
+}
+CUresult confirm(Function* f, const Shape& s) {
+    CUfunc_cache unused{};
+    const CUresult result =
+        remote::cuCtxGetCacheConfig(&unused);  // returns the launch's error, if it had one
+    if (result == CUDA_SUCCESS)
+        f->attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES].value =
+            static_cast<int>(s.shared_bytes);
+    return result;
 }
 
 CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** params, void** extra,
                 uint32_t flags, std::span<const uint8_t> attributes) {
-    const Function* f = function_of(handle);
+    Function* f = function_of(handle);
     if (f == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    const CUresult shaped = check_shape(*f, shape);
-    if (shaped != CUDA_SUCCESS) return shaped;
+    CUresult shaped = check_shape(*f, shape);
+    if (shaped == CUDA_SUCCESS && (flags & kCooperative) != 0) shaped = check_cooperative(handle, shape);
+    if (shaped != CUDA_SUCCESS) {
+        BF_LOG("client", kInfo, "launch of %s refused: error %d", f->symbol.c_str(), shaped);
+        return shaped;
+    }
     const void* ready = nullptr;
     size_t bytes = 0;
     const CUresult sized = argument_bytes(*f, params, extra, &ready, &bytes);
     if (sized != CUDA_SUCCESS) return sized;
     touch_stream(stream);
     const size_t fixed = msg::Launch{}.size() + attributes.size();
-    return session_post(msg::Launch::kId, fixed + bytes, [&](wire::Writer& w) {
+    const CUresult posted = session_post(msg::Launch::kId, fixed + bytes, [&](wire::Writer& w) {
         w.put(f->name);
         w.put(shape);
         w.put(wire_name(stream));
@@ -122,6 +147,22 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
             at += size;
         }
     });
+    return posted == CUDA_SUCCESS && needs_confirmation(*f, shape) ? confirm(f, shape) : posted;
+}
+
+// A cooperative grid must be resident at once.
+CUresult check_cooperative(CUfunction handle, const Shape& shape) {
+    int blocks = 0;
+    const auto threads = static_cast<int>(shape.block_x * shape.block_y * shape.block_z);
+    const CUresult asked =
+        cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, handle, threads, shape.shared_bytes);
+    if (asked != CUDA_SUCCESS) return asked;
+    const uint64_t resident =
+        static_cast<uint64_t>(blocks) *
+        static_cast<uint64_t>(attribute_of(current_device(), CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+    return uint64_t{shape.grid_x} * shape.grid_y * shape.grid_z > resident
+               ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE
+               : CUDA_SUCCESS;
 }
 
 // Attributes that say something about other objects are translated into names or refused by name.
@@ -240,8 +281,12 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** ker
     // Events inside attributes are names already; the worker turns them into its own.
     const std::span<const uint8_t> attributes(reinterpret_cast<const uint8_t*>(config->attrs),
                                               config->numAttrs * sizeof(CUlaunchAttribute));
-    return launch(f, shape, resolve_stream(config->hStream), kernelParams, extra, kWithAttributes,
-                  attributes);
+    uint32_t flags = kWithAttributes;
+    for (unsigned i = 0; i < config->numAttrs; ++i) {
+        if (config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE && config->attrs[i].value.cooperative != 0)
+            flags |= kCooperative;
+    }
+    return launch(f, shape, resolve_stream(config->hStream), kernelParams, extra, flags, attributes);
 }
 
 CUresult cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* userData) {

@@ -10,6 +10,7 @@
 #include "client/device.h"
 #include "client/function.h"
 #include "client/global.h"
+#include "client/memory_map.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
@@ -131,6 +132,7 @@ CUresult cuLibraryUnload(CUlibrary library) {
     const std::lock_guard<std::mutex> lock(gone->lock);
     if (gone->image != nullptr || gone->load_result != CUDA_SUCCESS) return CUDA_SUCCESS;  // never sent
     unpublish_functions(wire_name(library));
+    forget_variables(wire_name(library));
     return post(msg::LibraryUnload{wire_name(library)});
 }
 
@@ -248,10 +250,14 @@ CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel ker
 CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
     Function* k = function_of(kernel);
     if (k == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    return set_attribute(k, attrib, val, [&] {
+    const CUresult result = set_attribute(k, attrib, val, [&] {
         forget_occupancy();
         return remote::cuKernelSetAttribute(attrib, val, kernel, dev);
     });
+    // What is set on a kernel holds for its function too.
+    Function* f = function_of(reinterpret_cast<const void*>(k->function.load()));
+    if (result == CUDA_SUCCESS && f != nullptr) set_attribute(f, attrib, val, [] { return CUDA_SUCCESS; });
+    return result;
 }
 
 CUresult cuKernelGetName(const char** name, CUkernel hfunc) {

@@ -1,5 +1,4 @@
-#include <sys/mman.h>
-
+#include <cstring>
 #include <vector>
 
 #include "base/log.h"
@@ -122,6 +121,27 @@ CUresult cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, CUdeviceptr 
     if (pbase != nullptr) *pbase = range->base;
     if (psize != nullptr) *psize = range->bytes;
     return CUDA_SUCCESS;
+}
+
+// The reuse policies are ints, everything else is 64 bits wide; the wire carries 8 bytes of each.
+CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
+    if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    uint64_t wide = 0;
+    const CUresult result = remote::cuMemPoolGetAttribute(pool, attr, &wide);
+    if (result != CUDA_SUCCESS) return result;
+    const bool policy = attr >= CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES &&
+                        attr <= CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES;
+    memcpy(value, &wide, policy ? sizeof(int) : sizeof wide);
+    return CUDA_SUCCESS;
+}
+
+CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
+    if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const bool policy = attr >= CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES &&
+                        attr <= CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES;
+    uint64_t wide = 0;
+    memcpy(&wide, value, policy ? sizeof(int) : sizeof wide);
+    return remote::cuMemPoolSetAttribute(pool, attr, &wide);
 }
 
 // ---- virtual memory management: the worker reserves, the client reserves the same numbers

@@ -45,7 +45,18 @@ std::map<uint64_t, MemoryRange>::iterator holding(uint64_t address) {
 void remember_range(MemoryRange range) {
     const std::unique_lock<std::shared_mutex> lock(map().lock);
     range.id = ++map().last_id;
+    // What the driver hands out again is free: a range that overlaps is one whose end was not told to us.
+    auto it = map().ranges.upper_bound(range.base);
+    if (it != map().ranges.begin() && std::prev(it)->first + std::prev(it)->second.bytes > range.base) --it;
+    while (it != map().ranges.end() && it->first < range.base + range.bytes) it = map().ranges.erase(it);
     map().ranges[range.base] = range;
+}
+
+void forget_variables(uint64_t owner) {
+    const std::unique_lock<std::shared_mutex> lock(map().lock);
+    std::erase_if(map().ranges, [&](const auto& entry) {
+        return entry.second.kind == MemoryRange::Kind::kSymbol && entry.second.owner == owner;
+    });
 }
 
 std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind) {

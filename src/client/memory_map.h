@@ -22,9 +22,12 @@ struct MemoryRange {
     unsigned flags = 0;       // of host memory: as allocated or registered
     bool registered = false;  // host memory that the program allocated itself
     size_t mapped_bytes = 0;  // of host memory: what we mmapped, 0 if registered
+    uint64_t owner = 0;       // of a variable: its module or library
 };
 
 void remember_range(MemoryRange range);
+// Removes the variables of a module or library.
+void forget_variables(uint64_t owner);
 // Removes the range that begins at base, if it is of this kind.
 std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind);
 // The range that holds the address.

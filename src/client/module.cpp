@@ -49,6 +49,7 @@ CUresult find_global(uint64_t owner, bool of_library, bool managed, const char* 
         range.kind = MemoryRange::Kind::kSymbol;
         range.base = found;
         range.bytes = size;
+        range.owner = owner;
         range.context = current_context();
         range.device = current_device();
         remember_range(range);
@@ -97,6 +98,7 @@ CUresult cuModuleUnload(CUmodule hmod) {
         if (modules().known.erase(hmod) == 0) return CUDA_ERROR_INVALID_HANDLE;
     }
     unpublish_functions(wire_name(hmod));
+    forget_variables(wire_name(hmod));
     return post(msg::ModuleUnload{wire_name(hmod)});
 }
 

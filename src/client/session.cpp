@@ -19,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr size_t kInboxBytes = 1u << 20;
+constexpr size_t kBatchBytes = 8u << 10;
+constexpr std::chrono::microseconds kBatchTime(8);
 
 // How long an idle sender or a waiting receiver burns a core before it sleeps. On small machines the peer
 // needs the core more than we do.
@@ -73,6 +75,7 @@ Session::~Session() {
         lost_.store(true);
     }
     state_changed_.notify_all();
+    rest_.notify_all();
     if (sender_.joinable()) sender_.join();
     if (receiver_.joinable()) receiver_.join();
 }
@@ -160,6 +163,11 @@ void Session::run_sender() {
             if (!something()) base::futex_wait(&sender_sleeps_, 1);
             sender_sleeps_.store(0, std::memory_order_seq_cst);
         }
+        // A program that posts without waiting posts again soon: give it a moment, so that one system call
+        // takes several messages. Whoever waits sends by himself and is not held up by this.
+        const auto enough = [this] { return ring_.head() - ring_.tail() >= kBatchBytes || stopping_.load(); };
+        const auto end = Clock::now() + kBatchTime;
+        while (!enough() && Clock::now() < end) __builtin_ia32_pause();
         flush();
     }
 }
@@ -186,12 +194,10 @@ void Session::wait_for(Pending* pending) {
             continue;
         }
         reader_active_ = true;
-        ++waiters_;
         lock.unlock();
         while (!pending->done.load(std::memory_order_relaxed) && receive_some(link::Wait::kBlock)) {
         }
         lock.lock();
-        --waiters_;
         reader_active_ = false;
         const bool over = lost();
         state_changed_.notify_all();
@@ -220,7 +226,7 @@ void Session::run_receiver() {
         std::unique_lock<std::mutex> lock(state_);
         if (reader_active_) {
             // A waiting thread reads what woke us; do not be woken again for each of its answers.
-            state_changed_.wait_for(lock, std::chrono::milliseconds(1));
+            rest_.wait_for(lock, std::chrono::milliseconds(1));
             continue;
         }
         reader_active_ = true;

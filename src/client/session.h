@@ -38,8 +38,7 @@ namespace bitfusion::client {
 class DecodeRef {
   public:
     template <typename F>
-        requires(!std::is_same_v<std::remove_const_t<F>, DecodeRef>)
-    explicit DecodeRef(F& f)
+    requires(!std::is_same_v<std::remove_const_t<F>, DecodeRef>) explicit DecodeRef(F& f)
         : object_(&f), call_([](void* o, wire::Reader& r) { (*static_cast<F*>(o))(r); }) {}
     void operator()(wire::Reader& r) const { call_(object_, r); }
 
@@ -169,8 +168,8 @@ class Session {
 
     std::mutex state_;
     std::condition_variable state_changed_;
+    std::condition_variable rest_;  // of the receiver thread; nobody wakes it but the end
     bool reader_active_ = false;
-    int waiters_ = 0;
 
     std::vector<uint8_t> inbox_;
     size_t inbox_begin_ = 0;
@@ -290,12 +289,10 @@ bool Session::wait_until(const Ready& ready) {
             continue;
         }
         reader_active_ = true;
-        ++waiters_;
         lock.unlock();
         while (!ready() && receive_some(link::Wait::kBlock)) {
         }
         lock.lock();
-        --waiters_;
         reader_active_ = false;
         state_changed_.notify_all();
     }

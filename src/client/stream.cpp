@@ -188,8 +188,8 @@ CUresult cuStreamSynchronize(CUstream hStream) {
     if (!facts_of(hStream, &facts)) return unknown_stream(hStream);
     const CUstream stream = resolve_stream(hStream);
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    if (is_capturing(stream)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    if (stream_idle(stream)) return s->take_deferred();
+    // Waiting for a capturing stream is an error that also ends the capture: that is the driver's to do.
+    if (!is_capturing(stream) && stream_idle(stream)) return s->take_deferred();
     const uint64_t touch = touch_of(stream);
     const CUresult result = call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) stream_done(stream, touch);
@@ -201,7 +201,7 @@ CUresult cuStreamQuery(CUstream hStream) {
     Facts facts{};
     if (!facts_of(hStream, &facts)) return unknown_stream(hStream);
     const CUstream stream = resolve_stream(hStream);
-    if (is_capturing(stream)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (is_capturing(stream)) return call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (!stream_idle(stream)) s->poll();
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
     if (stream_idle(stream)) return s->take_deferred();
@@ -240,8 +240,14 @@ CUresult synchronize_context(CUcontext context) {
     if (all_idle()) return s->take_deferred();
     const uint64_t touch = last_touch();
     const CUresult result = call(msg::ContextSynchronize{wire_name(context)}, [](const auto&) {});
-    if (result == CUDA_SUCCESS && !several_contexts()) all_done(touch);
-    return result;
+    if (result != CUDA_SUCCESS) return result;
+    if (!several_contexts()) all_done(touch);
+    stream_done(from_wire_name<CUstream>(id_of(context)), touch);  // the context's legacy stream
+    const std::lock_guard<std::mutex> lock(streams().lock);
+    for (const auto& [stream, facts] : streams().facts) {
+        if (facts.context == context) stream_done(stream, touch);
+    }
+    return CUDA_SUCCESS;
 }
 
 }  // namespace bitfusion::client

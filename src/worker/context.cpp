@@ -38,11 +38,11 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryRelease& m) {
 void serve(Session& s, const Frame& frame, const msg::PrimaryReset& m) {
     CUresult result = CUDA_SUCCESS;
     const CUdevice device = s.device(static_cast<int>(m.device), &result);
-    const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
+    s.handles.find<CUcontext>(m.context, &result);
     if (result == CUDA_SUCCESS) {
+        // The name is free again: the client retains the context anew before it is next used.
         s.forget_context(m.context);
         result = s.driver.cuDevicePrimaryCtxReset_v2(device);
-        s.bind_context(m.context, context, static_cast<int>(m.device));  // the handle lives on, as in CUDA
     }
     s.reply_status(frame, result);
 }
@@ -97,7 +97,7 @@ void serve(Session& s, const Frame& frame, const msg::ContextSynchronize& m) {
                 CUresult state = s.driver.cuCtxPushCurrent_v2(context);
                 if (state != CUDA_SUCCESS) return state;
                 state = s.driver.cuStreamQuery(CU_STREAM_LEGACY);
-                s.handles.each<CUstream>(name, [&](uint64_t, CUstream stream) {
+                s.handles.each_stream(name, [&](CUstream stream) {
                     if (state == CUDA_SUCCESS) state = s.driver.cuStreamQuery(stream);
                 });
                 if (state == CUDA_SUCCESS) state = s.driver.cuCtxSynchronize();

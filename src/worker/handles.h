@@ -45,6 +45,7 @@ class Handles {
     template <typename T>
     void bind(uint64_t name, T object, uint64_t owner) {
         objects_[name] = {to_word(object), owner};
+        if constexpr (std::is_same_v<T, CUstream>) streams_[owner][name] = object;
         names_[Key{to_word(object), wire::kind_of(name)}] = name;
     }
 
@@ -62,6 +63,7 @@ class Handles {
     void forget(uint64_t name) {
         const auto found = objects_.find(name);
         if (found == objects_.end()) return;
+        if (wire::kind_of(name) == wire::Kind::kStream) streams_[found->second.owner].erase(name);
         names_.erase(Key{found->second.object, wire::kind_of(name)});
         objects_.erase(found);
     }
@@ -78,12 +80,12 @@ class Handles {
         return found == objects_.end() ? 0 : found->second.owner;
     }
 
-    template <typename T, typename Visit>
-    void each(uint64_t owner, const Visit& visit) const {
-        for (const auto& [name, object] : objects_) {
-            if (object.owner == owner && wire::kind_of(name) == wire::kind_for<T>)
-                visit(name, from_word<T>(object.object));
-        }
+    // The streams of a context; asked at every look at the GPU, so they are kept apart.
+    template <typename Visit>
+    void each_stream(uint64_t context, const Visit& visit) const {
+        const auto found = streams_.find(context);
+        if (found == streams_.end()) return;
+        for (const auto& [name, stream] : found->second) visit(stream);
     }
 
   private:
@@ -124,6 +126,7 @@ class Handles {
 
     std::unordered_map<uint64_t, Object> objects_;
     std::unordered_map<Key, uint64_t, Hash> names_;
+    std::unordered_map<uint64_t, std::unordered_map<uint64_t, CUstream>> streams_;  // by context, by name
     uint32_t counter_ = 0;
 };
 

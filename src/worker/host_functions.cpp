@@ -13,6 +13,7 @@ HostFunctions::~HostFunctions() { close(wake_); }
 void HostFunctions::pass(Point* point) {
     std::unique_lock<std::mutex> lock(lock_);
     due_.emplace_back(point->ticket, point->status);
+    any_due_.store(true, std::memory_order_release);
     eventfd_write(wake_, 1);
     changed_.wait(lock, [&] { return point->done || abandoned_; });
     points_.erase(point->ticket);
@@ -35,6 +36,7 @@ std::deque<std::pair<uint64_t, CUresult>> HostFunctions::take_due() {
     eventfd_t count = 0;
     eventfd_read(wake_, &count);
     const std::lock_guard<std::mutex> lock(lock_);
+    any_due_.store(false, std::memory_order_relaxed);
     return std::exchange(due_, {});
 }
 

@@ -2,6 +2,7 @@
 // its own, which hands the ticket to the dispatch thread and blocks the stream until the client has answered.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -29,6 +30,7 @@ class HostFunctions {
     // Dispatch thread.
     Point* make(uint64_t ticket);
     void drop(uint64_t ticket);
+    bool any_due() const { return any_due_.load(std::memory_order_acquire); }
     // The points that have been come to since the last call.
     std::deque<std::pair<uint64_t, CUresult>> take_due();
     void done(uint64_t ticket);
@@ -47,6 +49,7 @@ class HostFunctions {
     std::condition_variable changed_;
     std::unordered_map<uint64_t, std::unique_ptr<Point>> points_;
     std::deque<std::pair<uint64_t, CUresult>> due_;
+    std::atomic<bool> any_due_{false};
     bool abandoned_ = false;
     int wake_ = -1;
 };

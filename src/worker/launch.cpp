@@ -1,3 +1,4 @@
+#include <array>
 #include <cstring>
 
 #include "worker/launch_attributes.h"
@@ -75,10 +76,21 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
         block = large.data();
     }
     memcpy(block, m.arguments.data(), m.arguments.size());
-    size_t bytes = m.arguments.size();
-    void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, block, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
-                     CU_LAUNCH_PARAM_END};
-    void** given = bytes != 0 ? extra : nullptr;
+    // The driver gets what the program gave: an array of pointers, one a parameter.
+    const auto layout = s.layouts.find(m.function);
+    if (layout == s.layouts.end()) return s.posted(frame, CUDA_ERROR_INVALID_HANDLE);
+    std::array<void*, 64> few{};
+    std::vector<void*> many;
+    void** parameters = few.data();
+    if (layout->second.size() > few.size()) {
+        many.resize(layout->second.size());
+        parameters = many.data();
+    }
+    for (size_t i = 0; i < layout->second.size(); ++i) {
+        const auto [offset, size] = layout->second[i];
+        if (size_t{offset} + size > m.arguments.size()) return s.posted(frame, CUDA_ERROR_INVALID_VALUE);
+        parameters[i] = static_cast<uint8_t*>(block) + offset;
+    }
 
     std::vector<CUlaunchAttribute> attributes;
     if ((m.flags & kWithAttributes) != 0) {
@@ -92,7 +104,7 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
     }
     if (attributes.empty()) {
         result = s.driver.cuLaunchKernel(function, m.grid_x, m.grid_y, m.grid_z, m.block_x, m.block_y,
-                                         m.block_z, m.shared_bytes, stream, nullptr, given);
+                                         m.block_z, m.shared_bytes, stream, parameters, nullptr);
     } else {
         CUlaunchConfig config{};
         config.gridDimX = m.grid_x;
@@ -107,7 +119,7 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
         config.numAttrs = static_cast<unsigned>(attributes.size());
         result = s.driver.cuLaunchKernelEx == nullptr
                      ? CUDA_ERROR_NOT_SUPPORTED
-                     : s.driver.cuLaunchKernelEx(&config, function, nullptr, given);
+                     : s.driver.cuLaunchKernelEx(&config, function, parameters, nullptr);
     }
     s.posted(frame, result);
 }

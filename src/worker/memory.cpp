@@ -25,7 +25,7 @@ CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const Allocat
         s.memory.refund(device, charge);
         return result;
     }
-    s.memory.add(*address, {bytes, device, charge, s.context_name(), true});
+    s.memory.add(*address, {bytes, device, charge, s.context_name(), true, 0});
     return CUDA_SUCCESS;
 }
 
@@ -46,7 +46,7 @@ CUresult cuMemAllocPitch_v2(Session& s, CUdeviceptr* dptr, size_t* pPitch, size_
         s.driver.cuMemFree_v2(*dptr);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    s.memory.add(*dptr, {bytes, device, rounded(bytes), s.context_name(), true});
+    s.memory.add(*dptr, {bytes, device, rounded(bytes), s.context_name(), true, 0});
     return CUDA_SUCCESS;
 }
 
@@ -135,7 +135,7 @@ CUresult cuMemMap(Session& s, CUdeviceptr ptr, size_t size, size_t offset,
                   CUmemGenericAllocationHandle handle, unsigned long long flags) {
     if (s.driver.cuMemMap == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
     const CUresult result = s.driver.cuMemMap(ptr, size, offset, handle, flags);
-    if (result == CUDA_SUCCESS) s.memory.add(ptr, {size, s.current_device(), 0, 0, false});
+    if (result == CUDA_SUCCESS) s.memory.add(ptr, {size, s.current_device(), 0, 0, false, 0});
     return result;
 }
 

@@ -16,6 +16,21 @@ void MemoryTable::refund(int device, uint64_t bytes) {
     if (usage_ != nullptr) usage_->bytes[device].fetch_sub(bytes);
 }
 
+void MemoryTable::add(uint64_t base, const Range& range) {
+    auto it = ranges_.upper_bound(base);
+    if (it != ranges_.begin() && std::prev(it)->first + std::prev(it)->second.bytes > base) --it;
+    while (it != ranges_.end() && it->first < base + range.bytes) {
+        refund(it->second.device, it->second.charged);
+        it = ranges_.erase(it);
+    }
+    ranges_[base] = range;
+}
+
+void MemoryTable::remove_variables(uint64_t owner) {
+    std::erase_if(ranges_,
+                  [&](const auto& entry) { return !entry.second.owned && entry.second.owner == owner; });
+}
+
 bool MemoryTable::remove(uint64_t base) {
     const auto found = ranges_.find(base);
     if (found == ranges_.end() || !found->second.owned) return false;

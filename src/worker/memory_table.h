@@ -24,7 +24,8 @@ class MemoryTable {
         int device = 0;        // ordinal of the session
         uint64_t charged = 0;  // bytes that count against the partition
         uint64_t context = 0;  // name
-        bool owned = true;     // false: a variable of a module, which ends with it
+        bool owned = true;     // false: a variable of a module, or a mapping
+        uint64_t owner = 0;    // of a variable: its module's or library's name
     };
 
     // `partition` is the limit per GPU in bytes; 0: none.
@@ -37,10 +38,12 @@ class MemoryTable {
     bool charge(int device, uint64_t bytes);
     void refund(int device, uint64_t bytes);
 
-    void add(uint64_t base, const Range& range) { ranges_[base] = range; }
+    // Replaces whatever stood there: the driver hands addresses out again when it is done with them.
+    void add(uint64_t base, const Range& range);
     // Removes the owned range that begins at base and gives its bytes back.
     bool remove(uint64_t base);
     void remove_context(uint64_t context);
+    void remove_variables(uint64_t owner);
     // Removes the mappings that lie in [base, base + bytes).
     void remove_mapped(uint64_t base, uint64_t bytes);
 

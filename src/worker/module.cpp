@@ -210,7 +210,7 @@ void serve(Session& s, const Frame& frame, const msg::GlobalGet& m) {
             result = s.driver.cuModuleGetGlobal_v2(&address, &bytes, module, symbol.c_str());
     }
     if (result == CUDA_SUCCESS && s.memory.range_at(address) == nullptr) {
-        s.memory.add(address, {bytes, s.current_device(), 0, s.context_name(), false});
+        s.memory.add(address, {bytes, s.current_device(), 0, s.context_name(), false, m.owner});
     }
     s.reply_with(frame, result, msg::GlobalGet::Reply{address, bytes});
 }
@@ -222,6 +222,7 @@ void serve(Session& s, const Frame& frame, const msg::ModuleUnload& m) {
     if (result == CUDA_SUCCESS) result = s.driver.cuModuleUnload(module);
     if (result == CUDA_SUCCESS) {
         s.handles.forget_owned(m.module);
+        s.memory.remove_variables(m.module);
         s.handles.forget(m.module);
     }
     s.posted(frame, result);
@@ -300,6 +301,7 @@ void serve(Session& s, const Frame& frame, const msg::LibraryUnload& m) {
     if (result == CUDA_SUCCESS) result = s.driver.cuLibraryUnload(library);
     if (result == CUDA_SUCCESS) {
         s.handles.forget_owned(m.library);
+        s.memory.remove_variables(m.library);
         s.handles.forget(m.library);
     }
     s.posted(frame, result);

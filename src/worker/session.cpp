@@ -251,9 +251,11 @@ bool Session::progress() {
         waitings_.erase(it);
         moved = true;
     }
-    for (const auto& [ticket, state] : host_functions.take_due()) {
-        announce(msg::HostFunctionDue{ticket, static_cast<int32_t>(state)});
-        moved = true;
+    if (host_functions.any_due()) {
+        for (const auto& [ticket, state] : host_functions.take_due()) {
+            announce(msg::HostFunctionDue{ticket, static_cast<int32_t>(state)});
+            moved = true;
+        }
     }
     return moved;
 }

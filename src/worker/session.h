@@ -23,6 +23,7 @@
 #include "link/link.h"
 #include "messages.gen.h"
 #include "wire/codec.h"
+#include "wire/facts.h"
 #include "wire/frame.h"
 #include "worker/dispatch.h"
 #include "worker/grant.h"
@@ -58,6 +59,10 @@ class Session {
     Staging staging;
     HostFunctions host_functions;
     Printed printed;
+
+    // Where the parameters of each function lie in its argument block; told to the client with the function's
+    // name.
+    std::unordered_map<uint64_t, std::vector<wire::FunctionFacts::Parameter>> layouts;
 
     // Physical memory made by cuMemCreate, by the driver's handle; charged until its handle is released.
     struct Allocation {

