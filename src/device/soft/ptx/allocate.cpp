@@ -261,7 +261,7 @@ Status FunctionDecoder::finish() {
     function.register_bytes = allocator.place(&offsets, &most_live);
     function.registers = most_live;
     function.frame_bytes = (frame_bytes_ + 15) / 16 * 16;
-    if (function.register_bytes > 1u << 24) {
+    if (function.register_bytes > 1u << 22) {
         statement_ = nullptr;
         wrong("function '" + std::string(text_.name) + "' needs too many registers; split it");
         return tl::unexpected<Error>(*error_);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <new>
+#include <stdexcept>
 
 #include "device/soft/ptx/decoder.h"
 
@@ -11,6 +13,7 @@ namespace bitfusion::soft {
 namespace {
 
 constexpr uint64_t kMostConstBytes = 10 * 65536;
+constexpr int kOutOfMemory = 2;
 constexpr uint32_t kFunctionNumbers = 1 << 20;  // function numbers a program may use
 
 std::atomic<uint64_t> next_serial{0};
@@ -368,7 +371,7 @@ void Builder::describe_kernels() {
         kernel.name = function.name;
         kernel.linkage = text.linkage;
         for (size_t i = 0; i < text.parameters.size(); ++i) {
-            const Place& place = function.parameters[i];
+            const FramePlace& place = function.parameters[i];
             kernel.parameters.push_back({std::string(text.parameters[i].name), place.offset, place.size,
                                          text.parameters[i].alignment});
             kernel.parameter_bytes = place.offset + place.size;
@@ -413,14 +416,20 @@ Result<std::shared_ptr<const Program>> Builder::build() {
 
 Result<std::shared_ptr<const Program>> assemble(std::span<const std::string_view> modules,
                                                 const AssembleOptions& options) {
-    std::vector<ModuleText> texts;
     if (modules.empty()) return fail("there is no module to assemble; pass at least one", kInvalidPtx);
-    for (const std::string_view source : modules) {
-        auto text = parse(source, options);
-        if (!text) return tl::unexpected<Error>(text.error());
-        texts.push_back(std::move(*text));
+    try {
+        std::vector<ModuleText> texts;
+        for (const std::string_view source : modules) {
+            auto text = parse(source, options);
+            if (!text) return tl::unexpected<Error>(text.error());
+            texts.push_back(std::move(*text));
+        }
+        return Builder(std::move(texts)).build();
+    } catch (const std::bad_alloc&) {
+        return fail("no memory to assemble the program; free memory or split it", kOutOfMemory);
+    } catch (const std::length_error&) {
+        return fail("no memory to assemble the program; free memory or split it", kOutOfMemory);
     }
-    return Builder(std::move(texts)).build();
 }
 
 Result<std::shared_ptr<const Program>> assemble(std::string_view ptx, const AssembleOptions& options) {

@@ -49,7 +49,7 @@ struct Origin {
     uint32_t text = 0;  // index into Code::texts
 };
 
-struct Place {
+struct FramePlace {
     uint32_t offset = 0;  // in the frame of the function
     uint32_t size = 0;
 };
@@ -69,15 +69,15 @@ struct Function {
     uint32_t frame_bytes = 0;  // local variables and parameters, multiple of 16
     uint32_t stack_bytes = 0;  // deepest chain from here, recursion counted once
     bool recursive = false;    // the chain is not bounded, or a call goes through a pointer
-    std::vector<Place> results;
-    std::vector<Place> parameters;     // kernels: offsets in the launch's parameters
-    uint32_t static_shared_bytes = 0;  // kernels
+    std::vector<FramePlace> results;
+    std::vector<FramePlace> parameters;  // kernels: offsets in the launch's parameters
+    uint32_t static_shared_bytes = 0;    // kernels
 };
 
 struct CallSite {
     uint32_t function = kNoFunction;  // kNoFunction: through a pointer
-    std::vector<Place> results;       // in the caller's frame
-    std::vector<Place> arguments;
+    std::vector<FramePlace> results;  // in the caller's frame
+    std::vector<FramePlace> arguments;
 };
 
 // One constant: `width` 4 or 8 bytes a lane.

@@ -109,6 +109,29 @@ bool FunctionDecoder::decode_set() {
     return true;
 }
 
+bool FunctionDecoder::decode_video() {
+    Suffixes& suffixes = *suffixes_;
+    const Handler handler = select_video(suffixes.base());
+    if (handler == nullptr) return unsupported();
+    Compare compare{};
+    Combine combine = Combine::kNone;
+    const bool sets = suffixes.base().starts_with("vset");
+    Type d = sets ? Type::kU32 : suffixes.take_type();
+    const Type a = suffixes.take_type();
+    const Type b = suffixes.take_type();
+    if (sets && !take_compare(suffixes, &compare, &combine)) return unsupported();
+    const bool saturates = suffixes.take("sat");
+    const bool accumulates = suffixes.take("add");
+    for (const Type type : {d, a, b})
+        if (type != Type::kU32 && type != Type::kS32) return unsupported();
+    // without .add the fourth operand only matters under a mask, which has no support
+    const uint32_t flags =
+        video_flags(is_signed(d), is_signed(a), is_signed(b), saturates, accumulates, compare);
+    if (!simple(handler, {Type::kB32, Type::kB32, Type::kB32, Type::kB32})) return false;
+    drafts_.back().instruction.flags = flags;
+    return true;
+}
+
 bool FunctionDecoder::decode_selp() {
     const Type type = suffixes_->take_type();
     if (!finished_suffixes()) return false;

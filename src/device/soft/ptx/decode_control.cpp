@@ -51,8 +51,8 @@ bool FunctionDecoder::decode_brx() {
 
 // Where an argument or result lies in this function's frame. Registers and immediates travel through a place
 // of their own.
-bool FunctionDecoder::argument_place(const OperandText& text, const Place& formal, Type type, bool result,
-                                     Place* out) {
+bool FunctionDecoder::argument_place(const OperandText& text, const FramePlace& formal, Type type,
+                                     bool result, FramePlace* out) {
     if (text.kind == OperandText::Kind::kSymbol && text.local >= 0 &&
         text_.variables[static_cast<size_t>(text.local)].reg == UINT32_MAX) {
         const auto index = static_cast<size_t>(text.local);
@@ -96,11 +96,11 @@ bool FunctionDecoder::decode_call() {
         arguments = &operand(at++).elements;
 
     CallSite site;
-    std::vector<Place> result_places;
-    std::vector<Place> argument_places;
+    std::vector<FramePlace> result_places;
+    std::vector<FramePlace> argument_places;
     std::vector<Type> result_types;
     std::vector<Type> argument_types;
-    const auto formals = [](const std::vector<VariableText>& list, std::vector<Place>* places,
+    const auto formals = [](const std::vector<VariableText>& list, std::vector<FramePlace>* places,
                             std::vector<Type>* types) {
         for (const VariableText& one : list) {
             places->push_back({0, static_cast<uint32_t>(one.size)});
@@ -149,7 +149,7 @@ bool FunctionDecoder::decode_call() {
     if (results->size() != result_places.size() || arguments->size() != argument_places.size())
         return wrong("the call has another number of arguments than the function; check the PTX text");
     for (size_t i = 0; i < arguments->size(); ++i) {
-        Place place;
+        FramePlace place;
         if (!argument_place((*arguments)[i], argument_places[i], argument_types[i], false, &place))
             return false;
         site.arguments.push_back(place);
@@ -160,7 +160,7 @@ bool FunctionDecoder::decode_call() {
     else
         emit(select_call(), {}, 0);
     for (size_t i = 0; i < results->size(); ++i) {
-        Place place;
+        FramePlace place;
         if (!argument_place((*results)[i], result_places[i], result_types[i], true, &place)) return false;
         site.results.push_back(place);
     }

@@ -63,7 +63,7 @@ bool FunctionDecoder::decode_ld() {
         if (handler == nullptr) return unsupported();
         const auto end = static_cast<uint64_t>(from.offset) + uint64_t{bytes_of(type)} * count;
         uint64_t bytes = 0;
-        for (const Place& place : builder_.code().functions[number_].parameters)
+        for (const FramePlace& place : builder_.code().functions[number_].parameters)
             bytes = std::max<uint64_t>(bytes, place.offset + place.size);
         if (from.offset < 0 || end > bytes)
             return wrong("the address is outside of the parameters; check the PTX text");

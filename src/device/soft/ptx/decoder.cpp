@@ -4,6 +4,12 @@
 
 namespace bitfusion::soft {
 
+namespace {
+
+constexpr uint64_t kMostFrameBytes = 512 * 1024;
+
+}  // namespace
+
 Suffixes::Suffixes(std::string_view opcode) {
     size_t at = opcode.find('.');
     base_ = opcode.substr(0, at);
@@ -73,8 +79,9 @@ FunctionDecoder::FunctionDecoder(Builder& builder, const ModuleText& module, uin
     for (size_t i = 0; i < text.variables.size() && text.defined; ++i) {
         const VariableText& variable = text.variables[i];
         total += variable.size + variable.alignment;
-        if (total > 1u << 28) {
-            wrong("the function's variables need more stack than a thread can have; make them smaller");
+        if (total > kMostFrameBytes) {
+            wrong("the variables of function '" + std::string(text.name) +
+                  "' need more stack than the 512 KB that a thread can have; make them smaller");
             break;
         }
         places_.push_back(place(text.kernel && i < formal ? parameters_end : frame_bytes_, variable));

@@ -118,6 +118,7 @@ class FunctionDecoder {
     // decode_compare.cpp
     bool decode_setp();
     bool decode_set();
+    bool decode_video();
     bool decode_selp();
     bool decode_slct();
     bool decode_testp();
@@ -149,7 +150,8 @@ class FunctionDecoder {
     bool decode_nanosleep();
     bool decode_bar();
     bool decode_stack();
-    bool argument_place(const OperandText& text, const Place& formal, Type type, bool result, Place* out);
+    bool argument_place(const OperandText& text, const FramePlace& formal, Type type, bool result,
+                        FramePlace* out);
     // decode_warp.cpp
     bool decode_shfl();
     bool decode_vote();

@@ -1,6 +1,7 @@
 #include "device/soft/ptx/program.h"
 
 #include <cstring>
+#include <new>
 
 #include "device/soft/ptx/code.h"
 #include "device/soft/simt/grid.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr unsigned kFunctionBits = 20;
 constexpr int kInvalidValue = 1;
+constexpr int kOutOfMemory = 2;
 constexpr uint32_t kLanes = 32;
 
 }  // namespace
@@ -79,8 +81,12 @@ Result<std::shared_ptr<const LoadedProgram>> LoadedProgram::load(std::shared_ptr
             std::memcpy(place + relocation.offset, &value, relocation.size);
         }
     }
-    // 64 bytes of slack: vectors of lanes begin on a cache line
-    loaded->bank_storage_.resize(code.bank_bytes / 8 + 8);
+    try {
+        // 64 bytes of slack: vectors of lanes begin on a cache line
+        loaded->bank_storage_.resize(code.bank_bytes / 8 + 8);
+    } catch (const std::bad_alloc&) {
+        return fail("no memory for the constants of the program; free memory", kOutOfMemory);
+    }
     auto* bank = reinterpret_cast<std::byte*>(
         (reinterpret_cast<uintptr_t>(loaded->bank_storage_.data()) + 63) & ~uintptr_t{63});
     for (const BankEntry& entry : code.bank) {

@@ -11,6 +11,7 @@
 //   222 CUDA_ERROR_UNSUPPORTED_PTX_VERSION .version is newer than AssembleOptions::newest_version
 //   209 CUDA_ERROR_NO_BINARY_FOR_GPU       .target asks for a newer GPU than AssembleOptions::device_sm
 //   302 CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND   an external symbol that no linked module defines
+//   2   CUDA_ERROR_OUT_OF_MEMORY           no host memory to assemble or load it
 //   1   CUDA_ERROR_INVALID_VALUE           addresses handed to load() do not fit the program
 // Source document: NVIDIA, "PTX ISA" 9.0, chapters 4 to 11.
 #pragma once

@@ -45,8 +45,8 @@ void branch_table(Warp& warp, const Instruction& in, uint32_t mask) {
 
 void exit_threads(Warp& warp, const Instruction&, uint32_t mask) { exit_lanes(warp, mask); }
 
-void copy_places(Warp& warp, uint64_t from_base, uint64_t to_base, const std::vector<Place>& from,
-                 const std::vector<Place>& to, uint32_t mask) {
+void copy_places(Warp& warp, uint64_t from_base, uint64_t to_base, const std::vector<FramePlace>& from,
+                 const std::vector<FramePlace>& to, uint32_t mask) {
     const size_t count = std::min(from.size(), to.size());
     each_lane(mask, [&](unsigned i) {
         std::byte* stack = warp.local + size_t{i} * warp.stack_bytes;

@@ -290,7 +290,8 @@ void shift_right(Warp& warp, const Instruction& in, uint32_t mask) {
     });
 }
 
-// a + b + carry with the carry in op[4]. Subtraction keeps a borrow there.
+// a + b + carry with the carry in op[4]. Subtraction is a + ~b + carry, as in the hardware: the flag is clear
+// after a borrow, which programs see when they mix sub.cc with addc.
 template <class T, bool Minus, bool In, bool Out>
 void add_carry(Warp& warp, const Instruction& in, uint32_t mask) {
     auto* d = target<LaneOf<T>>(warp, in.op[0]);
@@ -300,8 +301,11 @@ void add_carry(Warp& warp, const Instruction& in, uint32_t mask) {
     uint32_t after = 0;
     each_lane(mask, [&](unsigned i) {
         const auto x = static_cast<Wide>(get<Unsigned<T>>(a[i]));
-        const auto y = static_cast<Wide>(get<Unsigned<T>>(b[i]));
-        const Wide sum = Minus ? x - y - (before >> i & 1) : x + y + (before >> i & 1);
+        const Unsigned<T> y = get<Unsigned<T>>(b[i]);
+        const Wide sum = x + (Minus ? static_cast<Unsigned<T>>(~y) : y) +
+                         (In      ? before >> i & 1
+                          : Minus ? 1
+                                  : 0);
         d[i] = put<Unsigned<T>>(static_cast<Unsigned<T>>(sum));
         after |= static_cast<uint32_t>(sum >> (sizeof(T) * 8) & 1) << i;
     });

@@ -51,6 +51,19 @@ std::byte* resolve_range(Warp& warp, uint64_t address, uint64_t bytes, uint32_t 
     return nullptr;
 }
 
+// One check for 32 scattered addresses in shared memory.
+bool all_shared(const Warp& warp, const uint64_t* addresses, uint32_t bytes) {
+    uint64_t any = 0;
+    uint64_t beyond = 0;
+    if (warp.shared_bytes < bytes) return false;
+    const uint64_t last = warp.shared_bytes - bytes;
+    for (unsigned i = 0; i < kWarpSize; ++i) {
+        any |= addresses[i];
+        beyond |= addresses[i] > last ? 1 : 0;
+    }
+    return (any & (bytes - 1)) == 0 && beyond == 0;
+}
+
 template <AddressSpace S, class M, class Lane, unsigned N, bool Wide, bool Waits>
 void load_lanes(Warp& warp, const Instruction& in, uint32_t mask) {
     Lane* d[N];
@@ -90,7 +103,15 @@ void load_lanes(Warp& warp, const Instruction& in, uint32_t mask) {
     }
     // the address register may be a destination as well: all addresses come first
     uint64_t addresses[kWarpSize];
-    each_lane(mask, [&](unsigned i) { addresses[i] = address_of<Wide>(warp, in.op[1], in.immediate, i); });
+    for_lanes(mask, [&](unsigned i) { addresses[i] = address_of<Wide>(warp, in.op[1], in.immediate, i); });
+    if constexpr (S == AddressSpace::kShared) {
+        if (mask == kAllLanes && all_shared(warp, addresses, kBytes)) {
+            for (unsigned i = 0; i < kWarpSize; ++i)
+                for (unsigned k = 0; k < N; ++k)
+                    d[k][i] = extended<Lane>(load<M>(warp.shared + addresses[i] + sizeof(M) * k));
+            return;
+        }
+    }
     for (uint32_t left = mask; left != 0; left &= left - 1) {
         const auto i = static_cast<unsigned>(std::countr_zero(left));
         const std::byte* from = resolve<S>(warp, i, addresses[i], kBytes);
@@ -270,7 +291,15 @@ void copy_async(Warp& warp, const Instruction& in, uint32_t mask) {
 
 void nothing(Warp&, const Instruction&, uint32_t) {}
 
+#if defined(__SANITIZE_THREAD__)
+// the sanitizer does not follow fences, but it does follow this
+void fence(Warp&, const Instruction&, uint32_t) {
+    static std::atomic<uint32_t> order{0};
+    order.fetch_add(1, std::memory_order_seq_cst);
+}
+#else
 void fence(Warp&, const Instruction&, uint32_t) { std::atomic_thread_fence(std::memory_order_seq_cst); }
+#endif
 
 template <class Lane>
 void add_base(Warp& warp, const Instruction& in, uint32_t mask, uint64_t base) {

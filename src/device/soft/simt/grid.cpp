@@ -277,6 +277,10 @@ std::string objection(const LaunchRequest& request) {
     if (uint64_t{kernel.static_shared_bytes} + 128 + request.dynamic_shared_bytes >
         kMaxSharedBytesPerBlock + 128)
         return "the block needs more shared memory than there is; ask for less";
+    const Code& code = program.code();
+    if (code.functions[code.kernel_functions[request.kernel]].stack_bytes > 512 * 1024)
+        return "the kernel needs more stack than the 512 KB that a thread can have; use smaller local "
+               "variables";
     if (uint64_t{request.stack_bytes} > 512 * 1024)
         return "the stack is larger than 512 KB a thread; set a smaller limit";
     if (request.cooperative && grid.count() > 65536)
@@ -285,6 +289,24 @@ std::string objection(const LaunchRequest& request) {
         if (request.windows[i].base < request.windows[i - 1].base + request.windows[i - 1].size)
             return "the windows overlap or are not sorted; sort them by base";
     return {};
+}
+
+void run_checked(const LaunchRequest& request, Outcome* outcome) {
+    const Code& code = request.program->program()->code();
+    GridState grid(request, code.functions[code.kernel_functions[request.kernel]]);
+    GridJob job(grid);
+    if (request.pool != nullptr)
+        request.pool->state().run(job);
+    else
+        job.work();
+    outcome->instructions = grid.instructions.load(std::memory_order_relaxed);
+    outcome->fault = std::move(grid.fault);
+    if (outcome->fault.kind == FaultKind::kNone && request.cancel != nullptr &&
+        request.cancel->load(std::memory_order_relaxed)) {
+        outcome->fault.kind = FaultKind::kCancelled;
+        outcome->fault.kernel = grid.kernel.name;
+        outcome->fault.message = "the launch was cancelled";
+    }
 }
 
 }  // namespace
@@ -296,20 +318,11 @@ Outcome run(const LaunchRequest& request) {
         outcome.fault.kind = FaultKind::kInvalidLaunch;
         return outcome;
     }
-    const Code& code = request.program->program()->code();
-    GridState grid(request, code.functions[code.kernel_functions[request.kernel]]);
-    GridJob job(grid);
-    if (request.pool != nullptr)
-        request.pool->state().run(job);
-    else
-        job.work();
-    outcome.instructions = grid.instructions.load(std::memory_order_relaxed);
-    outcome.fault = std::move(grid.fault);
-    if (outcome.fault.kind == FaultKind::kNone && request.cancel != nullptr &&
-        request.cancel->load(std::memory_order_relaxed)) {
-        outcome.fault.kind = FaultKind::kCancelled;
-        outcome.fault.kernel = grid.kernel.name;
-        outcome.fault.message = "the launch was cancelled";
+    try {
+        run_checked(request, &outcome);
+    } catch (const std::bad_alloc&) {
+        outcome.fault.kind = FaultKind::kOutOfResources;
+        outcome.fault.message = "no host memory for the launch; free memory or launch less";
     }
     return outcome;
 }

@@ -67,6 +67,11 @@ Handler select_selp(uint32_t lane_bytes);
 // slct: op = {d, a, b, c}
 Handler select_slct(uint32_t lane_bytes, bool float_selector, bool ftz);
 
+// execute_video.cpp: vadd4 vabsdiff2 vset4 ...: op = {d, a, b, c}; flags: video_flags()
+Handler select_video(std::string_view name);
+uint32_t video_flags(bool signed_d, bool signed_a, bool signed_b, bool saturates, bool accumulates,
+                     Compare compare);
+
 // execute_move.cpp
 Handler select_move(uint32_t lane_bytes);
 // mov.b32 d, {a, b, ...}: op = {d}, sources in operands[extra..]; pieces 2 or 4

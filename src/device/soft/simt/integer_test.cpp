@@ -146,6 +146,22 @@ TEST_F(Integer, Comparison) {
         EXPECT_EQ(evaluate(one.instruction, one.types, one.inputs), one.expected) << one.instruction;
 }
 
+TEST_F(Integer, PiecesOfVideoInstructions) {
+    const Case cases[] = {
+        {"vabsdiff4.u32.u32.u32 %d, %a, %b, %c;", "rrrr", {0x05ff0010, 0x0600ff01, 0}, 0x01ffff0f},
+        {"vabsdiff4.u32.u32.u32.add %d, %a, %b, %c;",
+         "rrrr",
+         {0x05ff0010, 0x0600ff01, 7},
+         7 + 1 + 255 + 255 + 15},
+        {"vadd2.s32.s32.s32.sat %d, %a, %b, %c;", "rrrr", {0x7fff8000, 0x0001ffff, 0}, 0x7fff8000},
+        {"vmax4.s32.s32.s32 %d, %a, %b, %c;", "rrrr", {0x80ff017f, 0x00000000, 0}, 0x0000017f},
+        {"vavrg4.u32.u32.u32 %d, %a, %b, %c;", "rrrr", {0x00000102, 0x00000203, 0}, 0x00000203},
+        {"vset4.u32.u32.gt %d, %a, %b, %c;", "rrrr", {0x05000101, 0x04000201, 0}, 0x01000000},
+    };
+    for (const Case& one : cases)
+        EXPECT_EQ(evaluate(one.instruction, one.types, one.inputs), one.expected) << one.instruction;
+}
+
 TEST_F(Integer, PackingAndUnpacking) {
     EXPECT_EQ(evaluate("mov.b32 %d, {%a, %b};", "rhh", {0x1111, 0x2222}), 0x22221111u);
     EXPECT_EQ(evaluate("mov.b64 %d, {%a, %b};", "lrr", {1, 2}), 0x200000001u);

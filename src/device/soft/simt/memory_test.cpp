@@ -228,6 +228,38 @@ TEST_F(Memory, MatrixProducts) {
     for (int i = 0; i < 128; ++i) EXPECT_EQ(out[i], i < 64 ? static_cast<float>(i + 1) : 1.0f) << i;
 }
 
+TEST_F(Memory, FragmentsOfWmma) {
+    // D = A * B + A's own numbers as C, with B read by columns and D written by columns
+    const auto program = load(module(kernel(R"(
+        .reg .b32 %a<8>, %b<8>; .reg .f32 %c<8>; .reg .u64 %to;
+        wmma.load.a.sync.aligned.row.m16n16k16.global.f16 {%a0, %a1, %a2, %a3, %a4, %a5, %a6, %a7}, [%p], 16;
+        wmma.load.b.sync.aligned.col.m16n16k16.global.f16 {%b0, %b1, %b2, %b3, %b4, %b5, %b6, %b7}, [%p+512], 16;
+        wmma.load.c.sync.aligned.row.m16n16k16.global.f32 {%c0, %c1, %c2, %c3, %c4, %c5, %c6, %c7}, [%p+1024], 16;
+        wmma.mma.sync.aligned.row.col.m16n16k16.f32.f32 {%c0, %c1, %c2, %c3, %c4, %c5, %c6, %c7},
+            {%a0, %a1, %a2, %a3, %a4, %a5, %a6, %a7}, {%b0, %b1, %b2, %b3, %b4, %b5, %b6, %b7},
+            {%c0, %c1, %c2, %c3, %c4, %c5, %c6, %c7};
+        wmma.store.d.sync.aligned.col.m16n16k16.global.f32 [%p+1024], {%c0, %c1, %c2, %c3, %c4, %c5, %c6, %c7}, 16;
+        ret;)")));
+    const uint64_t base = allocate(2048);
+    auto* a = reinterpret_cast<uint16_t*>(base);
+    auto* b = a + 256;
+    auto* c = reinterpret_cast<float*>(base + 1024);
+    constexpr uint16_t kHalves[] = {0, 0x3c00, 0x4000, 0x4200};  // 0 1 2 3
+    for (unsigned i = 0; i < 256; ++i) {
+        a[i] = kHalves[i * 7 % 4];
+        b[i] = kHalves[i * 5 % 3];
+        c[i] = static_cast<float>(i);
+    }
+    const Outcome outcome = launch(program, "k", {1}, {32}, Arguments().add(base));
+    ASSERT_TRUE(outcome) << outcome.fault.message;
+    for (unsigned row = 0; row < 16; ++row)
+        for (unsigned column = 0; column < 16; ++column) {
+            unsigned sum = row * 16 + column;
+            for (unsigned k = 0; k < 16; ++k) sum += (row * 16 + k) * 7 % 4 * ((column * 16 + k) * 5 % 3);
+            EXPECT_EQ(c[column * 16 + row], static_cast<float>(sum)) << row << " " << column;
+        }
+}
+
 TEST_F(Memory, LoadMatrix) {
     const auto program = load(module(kernel(R"(
         .shared .align 16 .b8 tile[128]; .reg .b32 %v; .reg .u32 %s;
