@@ -59,8 +59,7 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
     if (async && is_pinned(dst, bytes))
         return post(msg::CopyOutLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
 
-    const uint64_t touch = touch_of(stream);
-    const uint64_t everything = last_touch();
+    const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     auto nothing = [](wire::Reader&) {};
     std::deque<Pending> under_way;
     CUresult result = CUDA_SUCCESS;
@@ -84,7 +83,6 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
     while (!under_way.empty()) finish_first();
     if (result == CUDA_SUCCESS) {
         stream_done(stream, touch);
-        if (stream == nullptr && !several_contexts() && touch == everything) all_done(everything);
     }
     return result;
 }

@@ -20,6 +20,7 @@ struct Facts {
 
 // Index 0 is whether peer access is possible; the rest are CUdevice_P2PAttribute values.
 constexpr int kPeerFacts = 5;
+constexpr size_t kMostDevices = 64;  // as context.cpp keeps them; no server has more
 
 Facts& facts() {
     static Facts* const made = std::make_unique<Facts>().release();  // outlives every exit handler
@@ -80,7 +81,8 @@ CUresult attach_devices(Session* session) {
             reply.decode(r);
             found.driver_version = reply.driver_version;
             wire::Reader devices(reply.devices);
-            good = !r.faulty() && wire::decode(devices, &found.devices);
+            good =
+                !r.faulty() && wire::decode(devices, &found.devices) && found.devices.size() <= kMostDevices;
             found.peers.resize(reply.peers.size() / sizeof(wire::AttributeFact));
             if (!found.peers.empty())
                 memcpy(found.peers.data(), reply.peers.data(),

@@ -65,13 +65,21 @@ void raise_to(std::atomic<uint64_t>* value, uint64_t to) {
 void touch_stream(CUstream stream) {
     if (any_capture() && is_capturing(stream)) return;  // recorded, not run
     const uint64_t touch = progress().last.fetch_add(1, std::memory_order_relaxed) + 1;
-    slot_of(stream).touched.store(touch, std::memory_order_release);
+    raise_to(&slot_of(stream).touched, touch);
 }
 
 uint64_t touch_of(CUstream stream) { return slot_of(stream).touched.load(std::memory_order_acquire); }
 void stream_done(CUstream stream, uint64_t touch) { raise_to(&slot_of(stream).done, touch); }
 
 bool stream_idle(CUstream stream) {
+    // The legacy stream also waits for every blocking stream: it is known to be idle only when nothing was
+    // posted at all.
+    if (stream == nullptr || stream == CU_STREAM_LEGACY) {
+        const uint64_t last = last_touch();
+        const Slot& legacy = slot_of(stream);
+        return last <= legacy.done.load(std::memory_order_acquire) ||
+               last <= progress().all_done.load(std::memory_order_acquire);
+    }
     const Slot& slot = slot_of(stream);
     const uint64_t touched = slot.touched.load(std::memory_order_acquire);
     return touched <= slot.done.load(std::memory_order_acquire) ||

@@ -70,8 +70,11 @@ bool publish_functions(std::span<const uint8_t> facts, uint64_t owner, std::vect
         made->symbol = std::move(f.symbol);
         made->parameters = std::move(f.parameters);
         made->attributes = std::move(f.attributes);
-        for (const auto& p : made->parameters)
-            made->parameter_bytes = std::max<size_t>(made->parameter_bytes, size_t{p.offset} + p.size);
+        for (const auto& p : made->parameters) {
+            if (p.offset < made->parameter_bytes)
+                return false;  // parameters stand in order and do not overlap
+            made->parameter_bytes = size_t{p.offset} + p.size;
+        }
         if (made->parameter_bytes > 65536) return false;  // CUDA's limit is 32764
         published->push_back(made.get());
         place->store(made.get(), std::memory_order_release);

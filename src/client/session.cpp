@@ -106,7 +106,8 @@ uint8_t* Session::open_message(uint16_t id, size_t ring_bytes, size_t body_bytes
         drain_locked();
         place = ring_.room(needed);
     }
-    *call = ++last_call_;
+    if (++last_call_ == 0) ++last_call_;  // 0 means an event
+    *call = last_call_;
     const wire::RequestHead head{static_cast<uint32_t>(body_bytes), id, current_capture_mode(),
                                  current_context_name(), *call};
     memcpy(place, &head, sizeof head);

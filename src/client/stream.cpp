@@ -190,7 +190,7 @@ CUresult cuStreamSynchronize(CUstream hStream) {
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
     // Waiting for a capturing stream is an error that also ends the capture: that is the driver's to do.
     if (!is_capturing(stream) && stream_idle(stream)) return s->take_deferred();
-    const uint64_t touch = touch_of(stream);
+    const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     const CUresult result = call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) stream_done(stream, touch);
     return result;
@@ -205,7 +205,7 @@ CUresult cuStreamQuery(CUstream hStream) {
     if (!stream_idle(stream)) s->poll();
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
     if (stream_idle(stream)) return s->take_deferred();
-    const uint64_t touch = touch_of(stream);
+    const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     msg::StreamWatch m{wire_name(stream), 0};
     {
         const std::lock_guard<std::mutex> lock(streams().lock);

@@ -18,7 +18,8 @@ CUresult check_range(const Session& s, CUresult result, uint64_t address, uint64
 // Lets the GPU get on until a staging buffer is free.
 Staging::Buffer* buffer_for_copy(Session& s, CUresult* result) {
     Staging::Buffer* buffer = nullptr;
-    while ((buffer = s.staging.try_acquire(result)) == nullptr && *result == CUDA_SUCCESS && !s.ended())
+    while ((buffer = s.staging.try_acquire(result, s.host_functions.any_open())) == nullptr &&
+           *result == CUDA_SUCCESS && !s.ended())
         s.progress();
     return buffer;
 }

@@ -54,6 +54,15 @@ wire::FunctionFacts facts_of_kernel(Session& s, CUkernel kernel, const std::stri
             return s.driver.cuKernelGetParamInfo(kernel, i, offset, size);
         });
     }
+    CUfunction function = nullptr;
+    if (facts.parameters.empty() && s.driver.cuKernelGetFunction != nullptr &&
+        s.driver.cuFuncGetParamInfo != nullptr &&
+        s.driver.cuKernelGetFunction(&function, kernel) == CUDA_SUCCESS) {
+        // A kernel without parameters, or one that the driver has not loaded yet.
+        facts.parameters = parameters([&](size_t i, size_t* offset, size_t* size) {
+            return s.driver.cuFuncGetParamInfo(function, i, offset, size);
+        });
+    }
     CUdevice device = 0;
     if (s.driver.cuCtxGetDevice(&device) != CUDA_SUCCESS) {
         CUresult unused = CUDA_SUCCESS;

@@ -40,6 +40,11 @@ std::deque<std::pair<uint64_t, CUresult>> HostFunctions::take_due() {
     return std::exchange(due_, {});
 }
 
+bool HostFunctions::any_open() {
+    const std::lock_guard<std::mutex> lock(lock_);
+    return !points_.empty();
+}
+
 void HostFunctions::done(uint64_t ticket) {
     const std::lock_guard<std::mutex> lock(lock_);
     const auto found = points_.find(ticket);

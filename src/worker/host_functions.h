@@ -30,6 +30,9 @@ class HostFunctions {
     // Dispatch thread.
     Point* make(uint64_t ticket);
     void drop(uint64_t ticket);
+    // Points that streams have not passed yet. While there are any, the dispatch thread must not wait for the
+    // GPU.
+    bool any_open();
     bool any_due() const { return any_due_.load(std::memory_order_acquire); }
     // The points that have been come to since the last call.
     std::deque<std::pair<uint64_t, CUresult>> take_due();

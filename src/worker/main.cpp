@@ -74,9 +74,16 @@ int serve_client() {
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
     if (table.cuThreadExchangeStreamCaptureMode != nullptr) table.cuThreadExchangeStreamCaptureMode(&mode);
     const std::string lease = grant->lease;
+    Usage* const usage = map_usage();
+    if (usage == nullptr && grant->memory_mib != 0) {
+        BF_LOG("worker", kError,
+               "the lease's usage counters cannot be mapped, so its partition could not be kept; nothing is "
+               "served");
+        return 2;
+    }
     std::string why;
     {
-        Session session(table, std::move(*grant), link::over_socket(kConnection), map_usage());
+        Session session(table, std::move(*grant), link::over_socket(kConnection), usage);
         Status captured = session.printed.capture();
         if (!captured) BF_LOG("worker", kWarn, "%s", captured.error().what.c_str());
         why = session.run();

@@ -53,6 +53,20 @@ CUresult cuMemAllocPitch_v2(Session& s, CUdeviceptr* dptr, size_t* pPitch, size_
 CUresult cuMemFree_v2(Session& s, CUdeviceptr dptr) {
     const MemoryTable::Range* range = s.memory.range_at(dptr);
     if (range == nullptr || !range->owned) return CUDA_ERROR_INVALID_VALUE;
+    if (s.host_functions.any_open()) {
+        // The driver's free waits for the GPU, which may be waiting for the client, who is heard on this
+        // thread.
+        CUcontext context = nullptr;
+        s.driver.cuCtxGetCurrent(&context);
+        s.wait({[&s] { return s.host_functions.any_open() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS; },
+                [&s, dptr, context](CUresult) {
+                    s.driver.cuCtxPushCurrent_v2(context);
+                    if (s.driver.cuMemFree_v2(dptr) == CUDA_SUCCESS) s.memory.remove(dptr);
+                    CUcontext popped = nullptr;
+                    s.driver.cuCtxPopCurrent_v2(&popped);
+                }});
+        return CUDA_SUCCESS;
+    }
     const CUresult result = s.driver.cuMemFree_v2(dptr);
     if (result == CUDA_SUCCESS) s.memory.remove(dptr);
     return result;
@@ -109,7 +123,9 @@ CUresult cuMemAddressFree(Session& s, CUdeviceptr ptr, size_t size) {
 CUresult cuMemCreate(Session& s, CUmemGenericAllocationHandle* handle, size_t size,
                      const CUmemAllocationProp* prop, unsigned long long flags) {
     if (s.driver.cuMemCreate == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-    const int device = s.current_device();
+    CUmemAllocationProp seen = *prop;
+    s.globalise(seen);
+    const int device = s.gpu_of_lease(seen.location.id);
     if (!s.memory.charge(device, size)) return CUDA_ERROR_OUT_OF_MEMORY;
     const CUresult result = s.driver.cuMemCreate(handle, size, prop, flags);
     if (result != CUDA_SUCCESS) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -75,7 +76,9 @@ struct Options {
     std::vector<char> error = std::vector<char>(kMostLog);
     size_t wall_at = 0;
 
-    bool read(std::span<const uint8_t> bytes) {
+    // `with_logs`: our own buffers for the texts. Not for libraries: a driver that loads lazily keeps the
+    // pointers and compiles when a kernel is first needed, long after this call.
+    bool read(std::span<const uint8_t> bytes, bool with_logs) {
         if (bytes.size() % sizeof(Option) != 0 || bytes.size() / sizeof(Option) > kMostOptions) return false;
         for (size_t at = 0; at < bytes.size(); at += sizeof(Option)) {
             Option option{};
@@ -101,6 +104,7 @@ struct Options {
                     break;
             }
         }
+        if (!with_logs) return true;
         add(CU_JIT_INFO_LOG_BUFFER, info.data());
         add(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, reinterpret_cast<void*>(info.size()));
         add(CU_JIT_ERROR_LOG_BUFFER, error.data());
@@ -121,11 +125,11 @@ std::span<const uint8_t> bytes_of(const std::vector<uint8_t>& v) { return {v.dat
 
 void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
     Image image;
-    Options options;
+    auto options = std::make_shared<Options>();
     const bool library = m.as_library != 0;
     if (library ? !s.handles.may_name<CUlibrary>(m.name) : !s.handles.may_name<CUmodule>(m.name))
         return s.peer_is_wrong(frame, "name");
-    if (!options.read(m.options)) return s.peer_is_wrong(frame, "options");
+    if (!options->read(m.options, !library)) return s.peer_is_wrong(frame, "options");
     if (!rebuild(m, &image)) {
         // Not the bytes of any image: the program handed garbage over, as CUDA would find too.
         msg::ModuleLoad::Reply reply;
@@ -133,27 +137,30 @@ void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
         return s.reply_with(frame, CUDA_SUCCESS, reply);
     }
     CUresult result = s.enter(frame);
-    const auto count = static_cast<unsigned>(options.names.size());
+    const auto count = static_cast<unsigned>(options->names.size());
     if (result == CUDA_SUCCESS && library) {
         CUlibrary loaded = nullptr;
         result = s.driver.cuLibraryLoadData == nullptr
                      ? CUDA_ERROR_NOT_SUPPORTED
-                     : s.driver.cuLibraryLoadData(&loaded, image.to_driver, options.names.data(),
-                                                  options.values.data(), count, nullptr, nullptr, 0);
-        if (result == CUDA_SUCCESS) s.handles.bind(m.name, loaded, 0);
+                     : s.driver.cuLibraryLoadData(&loaded, image.to_driver, options->names.data(),
+                                                  options->values.data(), count, nullptr, nullptr, 0);
+        if (result == CUDA_SUCCESS) {
+            s.handles.bind(m.name, loaded, 0);
+            if (count != 0) s.kept.push_back(options);
+        }
     } else if (result == CUDA_SUCCESS) {
         CUmodule loaded = nullptr;
-        result = s.driver.cuModuleLoadDataEx(&loaded, image.to_driver, count, options.names.data(),
-                                             options.values.data());
+        result = s.driver.cuModuleLoadDataEx(&loaded, image.to_driver, count, options->names.data(),
+                                             options->values.data());
         if (result == CUDA_SUCCESS) s.handles.bind(m.name, loaded, s.context_name());
     }
     msg::ModuleLoad::Reply reply;
     reply.status = result;
-    memcpy(&reply.wall_ms, &options.values[options.wall_at], sizeof reply.wall_ms);
-    reply.info_log = {options.info.data(), strnlen(options.info.data(), options.info.size())};
-    reply.error_log = {options.error.data(), strnlen(options.error.data(), options.error.size())};
+    if (!library) memcpy(&reply.wall_ms, &options->values[options->wall_at], sizeof reply.wall_ms);
+    reply.info_log = {options->info.data(), strnlen(options->info.data(), options->info.size())};
+    reply.error_log = {options->error.data(), strnlen(options->error.data(), options->error.size())};
     if (result != CUDA_SUCCESS)
-        BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result, options.error.data());
+        BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result, options->error.data());
     s.reply_with(frame, CUDA_SUCCESS, reply);
 }
 

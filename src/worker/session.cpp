@@ -75,7 +75,15 @@ CUdevice Session::device(int ordinal, CUresult* result) const {
 
 int Session::current_device() const {
     const auto found = contexts_.find(static_cast<uint32_t>(current_name_));
-    return found == contexts_.end() ? 0 : found->second.ordinal;
+    if (found == contexts_.end()) return 0;
+    return gpu_of_lease(found->second.ordinal);
+}
+
+int Session::gpu_of_lease(int ordinal) const {
+    if (ordinal < 0 || static_cast<size_t>(ordinal) >= visible_.size()) return 0;
+    const auto place =
+        std::find(grant.devices.begin(), grant.devices.end(), visible_[static_cast<size_t>(ordinal)]);
+    return static_cast<int>(place - grant.devices.begin()) % Usage::kMostGpus;
 }
 
 void Session::bind_context(uint64_t name, CUcontext context, int ordinal) {
@@ -231,6 +239,8 @@ bool Session::progress() {
     std::vector<Watch> reached;
     std::vector<CUresult> status;
     progress_events(&reached, &status);
+    std::deque<std::pair<uint64_t, CUresult>> due;
+    if (host_functions.any_due()) due = host_functions.take_due();
     for (auto it = copies_.begin(); it != copies_.end();) {
         const CUresult state = it->ready();
         if (state == CUDA_ERROR_NOT_READY) {
@@ -251,11 +261,9 @@ bool Session::progress() {
         waitings_.erase(it);
         moved = true;
     }
-    if (host_functions.any_due()) {
-        for (const auto& [ticket, state] : host_functions.take_due()) {
-            announce(msg::HostFunctionDue{ticket, static_cast<int32_t>(state)});
-            moved = true;
-        }
+    for (const auto& [ticket, state] : due) {
+        announce(msg::HostFunctionDue{ticket, static_cast<int32_t>(state)});
+        moved = true;
     }
     return moved;
 }
@@ -304,14 +312,11 @@ bool Session::read_rest(uint8_t* target, size_t bytes) {
 bool Session::serve_large(const wire::RequestHead& head, const Handler& handler) {
     const Frame frame{head};
     inbox_begin_ += sizeof head;
-    if (handler.bulk && head.id != msg::kId_ModuleLoad) {
-        if (head.bytes > Staging::kBytes) {
-            peer_is_wrong(frame, "size");
-            return false;
-        }
+    if (handler.bulk && head.id != msg::kId_ModuleLoad && head.bytes <= Staging::kBytes) {
         CUresult result = enter(frame);
         Staging::Buffer* buffer = nullptr;
-        while (result == CUDA_SUCCESS && (buffer = staging.try_acquire(&result)) == nullptr &&
+        while (result == CUDA_SUCCESS &&
+               (buffer = staging.try_acquire(&result, host_functions.any_open())) == nullptr &&
                result == CUDA_SUCCESS)
             progress();
         std::vector<uint8_t> unpinned;

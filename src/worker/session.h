@@ -64,6 +64,9 @@ class Session {
     // name.
     std::unordered_map<uint64_t, std::vector<wire::FunctionFacts::Parameter>> layouts;
 
+    // What the driver may still read after the call that gave it: JIT options of libraries.
+    std::vector<std::shared_ptr<void>> kept;
+
     // Physical memory made by cuMemCreate, by the driver's handle; charged until its handle is released.
     struct Allocation {
         int device;
@@ -77,8 +80,10 @@ class Session {
     uint64_t context_name() const { return current_name_; }
     // The driver's ordinal of a device that the client sees as `ordinal`.
     CUdevice device(int ordinal, CUresult* result) const;
-    // The session's ordinal of the current context's device.
+    // Index within the lease of the current context's GPU: where its memory is accounted, whatever the
+    // process calls it.
     int current_device() const;
+    int gpu_of_lease(int ordinal) const;
     void see_devices(std::vector<int> visible) { visible_ = std::move(visible); }
     int visible_count() const { return static_cast<int>(visible_.size()); }
     void bind_context(uint64_t name, CUcontext context, int ordinal);

@@ -2,7 +2,7 @@
 
 namespace bitfusion::worker {
 
-Staging::Buffer* Staging::try_acquire(CUresult* result) {
+Staging::Buffer* Staging::try_acquire(CUresult* result, bool more) {
     *result = CUDA_SUCCESS;
     for (const auto& buffer : buffers_) {
         if (buffer->busy) continue;
@@ -14,7 +14,7 @@ Staging::Buffer* Staging::try_acquire(CUresult* result) {
         buffer->busy = true;
         return buffer.get();
     }
-    if (buffers_.size() == kMost) return nullptr;
+    if (buffers_.size() >= (more ? 16 * kMost : kMost)) return nullptr;
     auto made = std::make_unique<Buffer>();
     void* pages = nullptr;
     *result = driver_->cuMemHostAlloc(&pages, kBytes, CU_MEMHOSTALLOC_PORTABLE);

@@ -28,7 +28,8 @@ class Staging {
 
     // A free buffer; nullptr when all are in use (then let the GPU progress) or when none can be made.
     // Needs a current context.
-    Buffer* try_acquire(CUresult* result);
+    // `more`: beyond kMost too, when waiting for the GPU would wait for ourselves (host functions).
+    Buffer* try_acquire(CUresult* result, bool more);
     // After the GPU's last use was put on the stream; the buffer comes back when that is done.
     CUresult release_after(Buffer* buffer, CUstream stream);
     void release(Buffer* buffer) { buffer->busy = false; }

@@ -6,10 +6,13 @@ namespace {
 
 // Asks a stream in its own context: a stream handle of another context is legal in most calls, but the legacy
 // stream means the current one's.
-std::function<CUresult()> stream_ready(Session& s, CUstream stream, bool flush_printed) {
+std::function<CUresult()> stream_ready(Session& s, uint64_t name, CUstream stream, bool flush_printed) {
     CUcontext context = nullptr;
     s.driver.cuCtxGetCurrent(&context);
-    return [&s, stream, context, flush_printed] {
+    return [&s, name, stream, context, flush_printed] {
+        CUresult known =
+            CUDA_SUCCESS;  // destroyed meanwhile by another thread: then there is nothing to wait for
+        if (s.handles.find<CUstream>(name, &known) != stream) return CUDA_SUCCESS;
         CUresult state = s.driver.cuCtxPushCurrent_v2(context);
         if (state != CUDA_SUCCESS) return state;
         state = s.driver.cuStreamQuery(stream);
@@ -27,7 +30,7 @@ void serve(Session& s, const Frame& frame, const msg::StreamSynchronize& m) {
     const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result != CUDA_SUCCESS) return s.reply_status(frame, result);
-    s.wait({stream_ready(s, stream, true), [&s, frame](CUresult state) {
+    s.wait({stream_ready(s, m.stream, stream, true), [&s, frame](CUresult state) {
                 s.announce_printed();
                 s.reply_status(frame, state);
             }});
@@ -39,7 +42,7 @@ void serve(Session& s, const Frame& frame, const msg::StreamWatch& m) {
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result != CUDA_SUCCESS) return s.posted(frame, result);
     const uint64_t mark = m.mark;
-    s.wait({stream_ready(s, stream, false), [&s, mark](CUresult state) {
+    s.wait({stream_ready(s, m.stream, stream, false), [&s, mark](CUresult state) {
                 s.announce(msg::StreamReached{mark, static_cast<int32_t>(state)});
             }});
 }

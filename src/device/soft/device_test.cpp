@@ -172,6 +172,29 @@ TEST_F(DeviceTest, Limits) {
     EXPECT_EQ(config, CU_FUNC_CACHE_PREFER_L1);
 }
 
+TEST_F(DeviceTest, EarlierVariants) {
+    CUcontext made = nullptr;
+    ASSERT_EQ(cu.cuCtxCreate_v2(&made, 0, 1), CUDA_SUCCESS);
+    CUdevice device = -1;
+    EXPECT_EQ(cu.cuCtxGetDevice(&device), CUDA_SUCCESS);
+    EXPECT_EQ(device, 1);
+    EXPECT_EQ(cu.cuProfilerStart(), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuProfilerStop(), CUDA_SUCCESS);
+    const CUstream stream = make_stream();
+    ASSERT_EQ(cu.cuStreamBeginCapture(stream), CUDA_SUCCESS);
+    CUgraph graph = nullptr;
+    ASSERT_EQ(cu.cuStreamEndCapture(stream, &graph), CUDA_SUCCESS);
+    char log[8] = "x";
+    CUgraphExec exec = nullptr;
+    EXPECT_EQ(cu.cuGraphInstantiate_v2(&exec, graph, nullptr, log, sizeof log), CUDA_SUCCESS);
+    EXPECT_STREQ(log, "");
+    EXPECT_EQ(cu.cuStreamDestroy(stream), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuCtxDestroy(made), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuProfilerStart(), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuCtxSetCurrent(nullptr), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuProfilerStart(), CUDA_ERROR_INVALID_CONTEXT);
+}
+
 TEST_F(DeviceTest, PeerAccess) {
     CUcontext peer = nullptr;
     ASSERT_EQ(cu.cuDevicePrimaryCtxRetain(&peer, 1), CUDA_SUCCESS);

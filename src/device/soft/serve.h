@@ -13,6 +13,8 @@ void serve_contexts(DriverTable* table);
 void serve_copies(DriverTable* table);
 void serve_copy_batches(DriverTable* table);
 void serve_devices(DriverTable* table);
+// After all others: it points at what they served.
+void serve_earlier_variants(DriverTable* table);
 void serve_errors(DriverTable* table);
 void serve_events(DriverTable* table);
 void serve_functions(DriverTable* table);

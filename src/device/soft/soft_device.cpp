@@ -136,6 +136,7 @@ Status open_soft_device(const SoftOptions& options, DriverTable* table) {
     serve_stream_values(table);
     serve_user_objects(table);
     serve_virtual_memory(table);
+    serve_earlier_variants(table);
     return {};
 }
 

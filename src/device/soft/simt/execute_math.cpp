@@ -70,6 +70,16 @@ void approximate_double(Warp& warp, const Instruction& in, uint32_t mask) {
     });
 }
 
+// rsqrt.approx.f64 is good to almost all bits; only its .ftz form stops at the upper word.
+void reciprocal_root_double(Warp& warp, const Instruction& in, uint32_t mask) {
+    auto* d = target<uint64_t>(warp, in.op[0]);
+    const auto* a = source<uint64_t>(warp, in.op[1]);
+    each_lane(mask, [&](unsigned i) {
+        const double y = 1.0 / std::sqrt(std::bit_cast<double>(a[i]));
+        d[i] = y != y ? 0x7fff'ffff'ffff'ffff : std::bit_cast<uint64_t>(y);
+    });
+}
+
 template <class Op, bool Brain, bool Pair>
 void half(Warp& warp, const Instruction& in, uint32_t mask) {
     auto* d = target<uint32_t>(warp, in.op[0]);
@@ -122,7 +132,7 @@ Handler select_math(std::string_view name, Type type) {
     }
     if (type == Type::kF64) {
         if (base == "rcp" && ftz) return approximate_double<false>;
-        if (base == "rsqrt") return approximate_double<true>;
+        if (base == "rsqrt") return ftz ? approximate_double<true> : reciprocal_root_double;
         return nullptr;
     }
     if (base == "ex2") return halves<Exponential>(type);
