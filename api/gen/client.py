@@ -142,7 +142,8 @@ def entry(d, f, symbol, per_thread):
     else:
         call = f"client::remote::{target.symbol}"
     implicit = "const ImplicitStream of_this_call; " if per_thread and f.variant == "_ptds" and not f.ptds_as else ""
-    return (f'{prototype(f, symbol)} try {{ BF_ENTRY({traced}); {implicit}return {call}({args}); }} '
+    return (f'{prototype(f, symbol)} try {{ BF_ENTRY({traced}); {implicit}const CUresult result = {call}({args}); '
+            f'return result == CUDA_SUCCESS ? result : failed("{symbol}", result); }} '
             f'catch (...) {{ return caught("{symbol}"); }}')
 
 

@@ -37,7 +37,22 @@ struct Answer {
     std::vector<CUgraphNode> nodes;
     std::vector<CUgraphEdgeData> edges;
 };
-thread_local Answer t_answer;
+Answer& answer_of_thread() {
+    // Freed with the thread; an exit handler that asks afterwards gets a new one, which stays.
+    thread_local Answer* t_answer = nullptr;
+    struct Owner {
+        ~Owner() {
+            const std::unique_ptr<Answer> gone(t_answer);
+            t_answer = nullptr;
+        }
+    };
+    if (t_answer == nullptr) {
+        t_answer = std::make_unique<Answer>().release();
+        thread_local const Owner owner;
+        (void)owner;
+    }
+    return *t_answer;
+}
 
 struct Info {
     CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
@@ -50,13 +65,14 @@ CUresult ask(CUstream stream, Info* info) {
         info->status = static_cast<CUstreamCaptureStatus>(reply.status);
         info->id = reply.id;
         info->graph = from_wire_name<CUgraph>(reply.graph);
-        t_answer.nodes.resize(reply.nodes.size() / sizeof(uint64_t));
+        answer_of_thread().nodes.resize(reply.nodes.size() / sizeof(uint64_t));
         if (!reply.nodes.empty())
-            memcpy(t_answer.nodes.data(), reply.nodes.data(), t_answer.nodes.size() * sizeof(uint64_t));
-        t_answer.edges.resize(reply.edges.size() / sizeof(CUgraphEdgeData));
+            memcpy(answer_of_thread().nodes.data(), reply.nodes.data(),
+                   answer_of_thread().nodes.size() * sizeof(uint64_t));
+        answer_of_thread().edges.resize(reply.edges.size() / sizeof(CUgraphEdgeData));
         if (!reply.edges.empty())
-            memcpy(t_answer.edges.data(), reply.edges.data(),
-                   t_answer.edges.size() * sizeof(CUgraphEdgeData));
+            memcpy(answer_of_thread().edges.data(), reply.edges.data(),
+                   answer_of_thread().edges.size() * sizeof(CUgraphEdgeData));
     });
 }
 
@@ -143,8 +159,8 @@ CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* capt
                                    size_t* numDependencies_out) {
     if (captureStatus_out == nullptr) return CUDA_ERROR_INVALID_VALUE;
     Info info;
-    t_answer.nodes.clear();
-    t_answer.edges.clear();
+    answer_of_thread().nodes.clear();
+    answer_of_thread().edges.clear();
     const CUstream stream = resolve_stream(hStream);
     if (is_capturing(stream)) {
         const CUresult result = ask(stream, &info);
@@ -157,9 +173,10 @@ CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* capt
     if (id_out != nullptr) *id_out = info.id;
     if (graph_out != nullptr) *graph_out = info.graph;
     if (dependencies_out != nullptr)
-        *dependencies_out = t_answer.nodes.empty() ? nullptr : t_answer.nodes.data();
-    if (edgeData_out != nullptr) *edgeData_out = t_answer.edges.empty() ? nullptr : t_answer.edges.data();
-    if (numDependencies_out != nullptr) *numDependencies_out = t_answer.nodes.size();
+        *dependencies_out = answer_of_thread().nodes.empty() ? nullptr : answer_of_thread().nodes.data();
+    if (edgeData_out != nullptr)
+        *edgeData_out = answer_of_thread().edges.empty() ? nullptr : answer_of_thread().edges.data();
+    if (numDependencies_out != nullptr) *numDependencies_out = answer_of_thread().nodes.size();
     return CUDA_SUCCESS;
 }
 

@@ -1,9 +1,9 @@
 #include "client/context.h"
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
-#include <vector>
 
 #include "client/device.h"
 #include "client/feedback.h"
@@ -42,10 +42,22 @@ State& state() {
     return *made;
 }
 
-struct ThreadContexts {
-    std::vector<CUcontext> stack;
+// Plain memory without a destructor: exit handlers of other libraries call the driver after the main thread's
+// destructors have run.
+constexpr size_t kDeepest = 256;
+struct ContextStack {
+    std::array<CUcontext, kDeepest> at;
+    size_t depth;
+    bool empty() const { return depth == 0; }
+    bool full() const { return depth == kDeepest; }
+    CUcontext back() const { return at[depth - 1]; }
+    void push_back(CUcontext context) { at[depth++] = context; }
+    void pop_back() { --depth; }
 };
-thread_local ThreadContexts t_contexts;
+struct ThreadContexts {
+    ContextStack stack;
+};
+thread_local ThreadContexts t_contexts{};
 thread_local CUcontext t_current = nullptr;
 thread_local CUdevice t_device = -1;
 
@@ -73,6 +85,7 @@ Primary* primary_of(CUdevice device) {
 CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
     if (context == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (primary_of(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    if (t_contexts.stack.full()) return CUDA_ERROR_OUT_OF_MEMORY;
     const uint64_t name = name_handle(wire::Kind::kContext);
     const CUresult result =
         call(msg::ContextCreate{static_cast<uint32_t>(device), flags, name}, [](const auto&) {});
@@ -113,7 +126,7 @@ bool several_contexts() { return state().made.load(std::memory_order_relaxed) > 
 uint64_t id_of(CUcontext context) { return reinterpret_cast<uint64_t>(context) & 0xffffffffu; }
 
 void forget_contexts() {
-    t_contexts.stack.clear();
+    t_contexts.stack.depth = 0;
     settle();
     const std::lock_guard<std::mutex> lock(state().lock);
     state().created.clear();
@@ -244,6 +257,7 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
 CUresult cuCtxPushCurrent_v2(CUcontext ctx) {
     CUdevice device = -1;
     if (!device_of(ctx, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    if (t_contexts.stack.full()) return CUDA_ERROR_OUT_OF_MEMORY;
     t_contexts.stack.push_back(ctx);
     settle();
     return CUDA_SUCCESS;

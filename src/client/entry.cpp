@@ -16,6 +16,11 @@ CUresult not_served(const char* symbol, const char* why) {
     return CUDA_ERROR_NOT_SUPPORTED;
 }
 
+CUresult failed(const char* symbol, CUresult result) {
+    if (result != CUDA_ERROR_NOT_READY) BF_LOG("entry", kDebug, "%s returns %d", symbol, result);
+    return result;
+}
+
 CUresult caught(const char* symbol) noexcept {
     try {
         throw;

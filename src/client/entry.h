@@ -17,6 +17,9 @@ namespace bitfusion::client {
 // CUDA_ERROR_NOT_SUPPORTED; logged once per function with its name and the reason.
 CUresult not_served(const char* symbol, const char* why);
 
+// Logged at debug as "entry": which call of the program got which error.
+CUresult failed(const char* symbol, CUresult result);
+
 // No exception may leave an exported function.
 CUresult caught(const char* symbol) noexcept;
 

@@ -44,16 +44,21 @@ Streams& streams() {
 
 thread_local int t_implicit = 0;
 
-// The calling thread's own streams, one per context; they end with the thread.
+// The calling thread's own streams, one per context; they end with the thread. Exit handlers may still ask
+// after the main thread's are gone: then there is none.
+thread_local bool t_streams_gone = false;
+
 struct ThreadStreams {
     std::map<CUcontext, CUstream> of;
     ~ThreadStreams() {
+        t_streams_gone = true;
         if (session() == nullptr || session()->lost()) return;
         for (const auto& [context, stream] : of) cuStreamDestroy_v2(stream);
     }
 };
 
 CUstream own_stream() {
+    if (t_streams_gone) return nullptr;
     thread_local ThreadStreams t_streams;
     CUstream& stream = t_streams.of[current_context()];
     if (stream == nullptr && cuStreamCreateWithPriority(&stream, CU_STREAM_DEFAULT, 0) != CUDA_SUCCESS)

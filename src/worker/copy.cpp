@@ -57,6 +57,11 @@ CUresult decode_side(Session& s, std::span<const uint8_t> bytes, Side* side) {
     }
     side->type = CU_MEMORYTYPE_DEVICE;
     using wire::Extent;
+    // Rows or slices that overlap would make the box look smaller than what the driver makes of a pitch of 0.
+    const bool pitched = b.height > 1 || b.depth > 1 || b.y != 0 || b.z != 0;
+    const bool sliced = b.depth > 1 || b.z != 0;
+    if (pitched && (Extent(b.x) + Extent(b.width)).value > b.pitch) return CUDA_ERROR_INVALID_VALUE;
+    if (sliced && (Extent(b.y) + Extent(b.height)).value > b.slice) return CUDA_ERROR_INVALID_VALUE;
     const Extent first = (Extent(b.z) * Extent(b.slice) + Extent(b.y)) * Extent(b.pitch) + Extent(b.x);
     const Extent slices = b.depth == 0 ? Extent(0) : Extent(b.depth - 1) * Extent(b.slice) * Extent(b.pitch);
     const Extent bytes_spanned = slices + wire::rows2d(b.pitch, b.width, b.height);
@@ -241,6 +246,11 @@ void serve(Session& s, const Frame& frame, const msg::CopyBlock& m) {
     Side target;
     if (result == CUDA_SUCCESS) result = decode_side(s, m.source, &source);
     if (result == CUDA_SUCCESS) result = decode_side(s, m.target, &target);
+    // Each side is checked with its own size, and the copy is made with one of them.
+    if (result == CUDA_SUCCESS &&
+        (source.block.width != target.block.width || source.block.height != target.block.height ||
+         source.block.depth != target.block.depth))
+        return s.peer_is_wrong(frame, "size");
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result == CUDA_SUCCESS)
         result = play(s, source, target, source.block.width, source.block.height, source.block.depth, stream);

@@ -1,6 +1,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/log.h"
 #include "worker/launch_attributes.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
@@ -120,6 +121,12 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
         result = s.driver.cuLaunchKernelEx == nullptr
                      ? CUDA_ERROR_NOT_SUPPORTED
                      : s.driver.cuLaunchKernelEx(&config, function, parameters, nullptr);
+    }
+    if (result != CUDA_SUCCESS) {
+        BF_LOG("worker", kInfo,
+               "launch refused: grid %u %u %u block %u %u %u shared %u flags %u, %zu parameters in %zu bytes",
+               m.grid_x, m.grid_y, m.grid_z, m.block_x, m.block_y, m.block_z, m.shared_bytes, m.flags,
+               layout->second.size(), m.arguments.size());
     }
     s.posted(frame, result);
 }

@@ -1,0 +1,109 @@
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <regex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace bitfusion {
+namespace {
+
+// What is logged goes to a file in memory.
+class Log : public testing::Test {
+  protected:
+    void SetUp() override {
+        file_ = memfd_create("log-test", MFD_CLOEXEC);
+        ASSERT_GE(file_, 0);
+        log::write_to(file_);
+    }
+    void TearDown() override {
+        log::write_to(STDERR_FILENO);
+        log::configure("warn");
+        close(file_);
+    }
+    std::string written() const {
+        std::string text(static_cast<size_t>(lseek(file_, 0, SEEK_END)), '\0');
+        EXPECT_EQ(pread(file_, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+        return text;
+    }
+
+    int file_ = -1;
+};
+
+TEST_F(Log, ALineHasTimeLevelRoomAndProcess) {
+    ASSERT_TRUE(log::configure("info"));
+    BF_LOG("worker", kInfo, "device %d is %s", 3, "ready");
+    const std::regex expected(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info worker\[)" +
+                              std::to_string(getpid()) + R"(\] device 3 is ready\n)");
+    EXPECT_TRUE(std::regex_match(written(), expected)) << written();
+}
+
+TEST_F(Log, LevelsAreOrdered) {
+    ASSERT_TRUE(log::configure("warn"));
+    BF_LOG("worker", kError, "one");
+    BF_LOG("worker", kWarn, "two");
+    BF_LOG("worker", kInfo, "three");
+    const std::string text = written();
+    EXPECT_NE(text.find("one"), std::string::npos);
+    EXPECT_NE(text.find("two"), std::string::npos);
+    EXPECT_EQ(text.find("three"), std::string::npos);
+}
+
+TEST_F(Log, ARoomHasALevelOfItsOwn) {
+    ASSERT_TRUE(log::configure("error,worker=debug,client=off"));
+    EXPECT_TRUE(log::enabled("worker", log::Level::kDebug));
+    EXPECT_FALSE(log::enabled("worker", log::Level::kTrace));
+    EXPECT_FALSE(log::enabled("client", log::Level::kError));
+    EXPECT_TRUE(log::enabled("daemon", log::Level::kError));
+    EXPECT_FALSE(log::enabled("daemon", log::Level::kWarn));
+}
+
+TEST_F(Log, WhatIsWrongChangesNothing) {
+    ASSERT_TRUE(log::configure("info"));
+    for (const char* wrong : {"loud", "worker=loud", "warn;info", "worker=", "=info2", "info,,loud"}) {
+        EXPECT_FALSE(log::configure(wrong)) << wrong;
+        EXPECT_TRUE(log::enabled("worker", log::Level::kInfo)) << wrong;
+    }
+    EXPECT_FALSE(log::configure("a_room_whose_name_is_too_long=info"));
+    std::string many;
+    for (int i = 0; i < 17; ++i) many += "r" + std::to_string(i) + "=info,";
+    EXPECT_FALSE(log::configure(many.c_str())) << "more rooms than fit";
+}
+
+TEST_F(Log, ALongLineIsCutAndStaysOneLine) {
+    const std::string text(10000, 'x');
+    BF_LOG("worker", kError, "%s", text.c_str());
+    const std::string line = written();
+    EXPECT_LE(line.size(), 2048u);
+    EXPECT_EQ(line.find('\n'), line.size() - 1);
+    EXPECT_GT(line.size(), 1900u);
+}
+
+TEST_F(Log, LinesOfThreadsDoNotMix) {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([t] {
+            for (int i = 0; i < 200; ++i)
+                BF_LOG("worker", kError, "%s", std::string(100, static_cast<char>('a' + t)).c_str());
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    const std::string text = written();
+    const std::regex line(R"([^\n]*\] (a{100}|b{100}|c{100}|d{100})\n)");
+    size_t lines = 0;
+    for (size_t at = 0; at < text.size(); ++lines) {
+        const size_t end = text.find('\n', at);
+        ASSERT_NE(end, std::string::npos);
+        ASSERT_TRUE(std::regex_match(text.substr(at, end - at + 1), line)) << text.substr(at, end - at);
+        at = end + 1;
+    }
+    EXPECT_EQ(lines, 800u);
+}
+
+}  // namespace
+}  // namespace bitfusion
