@@ -4,6 +4,7 @@
 
 #include "client/context.h"
 #include "client/feedback.h"
+#include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
@@ -112,7 +113,7 @@ CUresult cuEventSynchronize(CUevent hEvent) {
     if (state.reached) return state.status != CUDA_SUCCESS ? state.status : s->take_deferred();
     const CUresult result = call(msg::EventSynchronize{wire_name(hEvent)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) event_reached(wire_name(hEvent), state.mark, CUDA_SUCCESS);
-    return result;
+    return result == CUDA_SUCCESS && any_mapped() ? fetch_mapped() : result;
 }
 
 CUresult cuEventElapsedTime_v2(float* pMilliseconds, CUevent hStart, CUevent hEnd) {

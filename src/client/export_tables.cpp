@@ -182,10 +182,27 @@ CUresult context_number(CUcontext context, uint64_t* id) {
     return CUDA_SUCCESS;
 }
 
+// Two slots that cuBLAS asks for on behalf of cuSOLVER; what they mean is not documented, what callers accept
+// is: no value for 39, and an object of 512 zero bytes for 51.
+CUresult context_number_39(void*, void*, uint64_t* out) {
+    if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    *out = 0;
+    return CUDA_SUCCESS;
+}
+CUresult context_object(void*, intptr_t which, void** out) {
+    alignas(64) static std::array<uint8_t, 512> object{};
+    if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (which == -1) return CUDA_ERROR_INVALID_HANDLE;
+    *out = object.data();
+    return CUDA_SUCCESS;
+}
+
 const Word* context_tools() {
     static const auto table = [] {
         auto t = sized_table<4, 95>();
         t[4] = word(context_number);
+        t[39] = word(context_number_39);
+        t[51] = word(context_object);
         return t;
     }();
     return table.data();

@@ -4,6 +4,7 @@
 
 #include "client/context.h"
 #include "client/feedback.h"
+#include "client/mapped_memory.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
@@ -33,6 +34,7 @@ void remember(void* base, size_t bytes, unsigned flags, size_t mapped) {
 void let_go(const void* base, size_t bytes) {
     if (Session* s = session(); s != nullptr) s->flush();
     await_tickets(base, bytes);
+    if (any_mapped()) unmap_from_gpu(const_cast<void*>(base));
 }
 
 }  // namespace
@@ -94,7 +96,7 @@ CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* pdptr, void* p, unsigned int 
     if (pdptr == nullptr || Flags != 0) return CUDA_ERROR_INVALID_VALUE;
     const auto range = range_of(reinterpret_cast<uint64_t>(p));
     if (!range || range->kind != MemoryRange::Kind::kHost) return CUDA_ERROR_INVALID_VALUE;
-    return CUDA_ERROR_NOT_SUPPORTED;  // no address of the GPU leads into another machine's memory
+    return map_into_gpu(reinterpret_cast<void*>(range->base), range->bytes, p, pdptr);
 }
 
 }  // namespace bitfusion::client

@@ -14,6 +14,7 @@
 #include "client/device.h"
 #include "client/feedback.h"
 #include "client/function.h"
+#include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
@@ -116,6 +117,10 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
     if (shaped != CUDA_SUCCESS) {
         BF_LOG("client", kInfo, "launch of %s refused: error %d", f->symbol.c_str(), shaped);
         return shaped;
+    }
+    if (any_mapped() && !is_capturing(stream)) {
+        const CUresult sent = send_mapped(stream);
+        if (sent != CUDA_SUCCESS) return sent;
     }
     const void* ready = nullptr;
     size_t bytes = 0;

@@ -363,8 +363,8 @@ void Session::complete(Pending* pending, uint32_t call, CUresult result) {
     }
     pending->result = result;
     pending->done.store(true, std::memory_order_release);  // its owner may be gone from here on
-    // The answer may be another thread's, which sleeps while this one receives; with the lock taken between, it
-    // has either seen the answer or is asleep by now.
+    // The answer may be another thread's, which sleeps while this one receives; with the lock taken between,
+    // it has either seen the answer or is asleep by now.
     { const std::lock_guard<std::mutex> lock(state_); }
     state_changed_.notify_all();
 }

@@ -11,6 +11,7 @@
 #include "client/context.h"
 #include "client/device.h"
 #include "client/feedback.h"
+#include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
@@ -198,7 +199,7 @@ CUresult cuStreamSynchronize(CUstream hStream) {
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     const CUresult result = call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) stream_done(stream, touch);
-    return result;
+    return result == CUDA_SUCCESS && any_mapped() ? fetch_mapped() : result;
 }
 
 CUresult cuStreamQuery(CUstream hStream) {
@@ -218,7 +219,10 @@ CUresult cuStreamQuery(CUstream hStream) {
         if (watching == touch) return CUDA_ERROR_NOT_READY;
         watching = touch;
         m.mark = ++streams().last_mark;
-        streams().watches[m.mark] = {stream, touch};
+        // The answer comes on a thread with another current context, or none: there the legacy stream is
+        // known by its context's name alone (feedback.cpp, slot_of).
+        const bool legacy = stream == nullptr || stream == CU_STREAM_LEGACY;
+        streams().watches[m.mark] = {legacy ? reinterpret_cast<CUstream>(current_context()) : stream, touch};
     }
     const CUresult result = post(m);
     return result == CUDA_SUCCESS ? CUDA_ERROR_NOT_READY : result;
@@ -248,11 +252,13 @@ CUresult synchronize_context(CUcontext context) {
     if (result != CUDA_SUCCESS) return result;
     if (!several_contexts()) all_done(touch);
     stream_done(from_wire_name<CUstream>(id_of(context)), touch);  // the context's legacy stream
-    const std::lock_guard<std::mutex> lock(streams().lock);
-    for (const auto& [stream, facts] : streams().facts) {
-        if (facts.context == context) stream_done(stream, touch);
+    {
+        const std::lock_guard<std::mutex> lock(streams().lock);
+        for (const auto& [stream, facts] : streams().facts) {
+            if (facts.context == context) stream_done(stream, touch);
+        }
     }
-    return CUDA_SUCCESS;
+    return any_mapped() ? fetch_mapped() : CUDA_SUCCESS;
 }
 
 }  // namespace bitfusion::client

@@ -27,6 +27,37 @@ std::vector<wire::AttributeFact> attributes(const Ask& ask) {
     return found;
 }
 
+// Runtimes may ask for a kernel before a context is current; its facts need one. Whichever the session has
+// will do, and if it has none yet, the first device's primary context for this moment.
+class InSomeContext {
+  public:
+    explicit InSomeContext(Session& s) : s_(s) {
+        CUcontext current = nullptr;
+        if (s.driver.cuCtxGetCurrent(&current) == CUDA_SUCCESS && current != nullptr) return;
+        CUcontext context = s.some_context();
+        if (context == nullptr) {
+            CUresult found = CUDA_SUCCESS;
+            device_ = s.device(0, &found);
+            retained_ =
+                found == CUDA_SUCCESS && s.driver.cuDevicePrimaryCtxRetain(&context, device_) == CUDA_SUCCESS;
+        }
+        pushed_ = context != nullptr && s.driver.cuCtxPushCurrent_v2(context) == CUDA_SUCCESS;
+    }
+    ~InSomeContext() {
+        CUcontext popped = nullptr;
+        if (pushed_) s_.driver.cuCtxPopCurrent_v2(&popped);
+        if (retained_) s_.driver.cuDevicePrimaryCtxRelease_v2(device_);
+    }
+    InSomeContext(const InSomeContext&) = delete;
+    InSomeContext& operator=(const InSomeContext&) = delete;
+
+  private:
+    Session& s_;
+    CUdevice device_ = 0;
+    bool pushed_ = false;
+    bool retained_ = false;
+};
+
 }  // namespace
 
 wire::FunctionFacts facts_of_function(Session& s, CUfunction function, const std::string& symbol,
@@ -46,6 +77,7 @@ wire::FunctionFacts facts_of_function(Session& s, CUfunction function, const std
 }
 
 wire::FunctionFacts facts_of_kernel(Session& s, CUkernel kernel, const std::string& symbol, uint64_t owner) {
+    const InSomeContext context(s);
     wire::FunctionFacts facts;
     facts.name = s.handles.name_of(kernel, owner);
     facts.symbol = symbol;

@@ -88,6 +88,10 @@ class Session {
     int visible_count() const { return static_cast<int>(visible_.size()); }
     void bind_context(uint64_t name, CUcontext context, int ordinal);
     void forget_context(uint64_t name);
+    // Any context of the session, preferably the current one; nullptr when it has none yet.
+    CUcontext some_context() const {
+        return current_ != nullptr || contexts_.empty() ? current_ : contexts_.begin()->second.context;
+    }
 
     void peer_is_wrong(const Frame& frame, const char* what);
     void posted(const Frame& frame, CUresult result);

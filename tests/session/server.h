@@ -1,0 +1,55 @@
+// Server: a worker's session on a thread of its own, with the software GPU; the other end of its link is the
+// test's. What a worker process would leave to its end is undone here, so that one test does not meet
+// another's contexts.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "driver_table.gen.h"
+#include "link/link.h"
+#include "worker/session.h"
+
+namespace bitfusion::session_test {
+
+constexpr int kGpus = 2;
+constexpr uint64_t kPartitionMib = 512;
+
+// The software driver of this process.
+const DriverTable& soft_driver();
+
+class Server {
+  public:
+    // Serves the client at the other end of the link.
+    explicit Server(std::unique_ptr<link::Link> end, const DriverTable& driver = soft_driver());
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // Waits until the session is over, and says why; empty when it is not over in time.
+    std::string wait_for_end();
+    // Bytes charged to the partition of a GPU.
+    uint64_t charged(int device) const { return usage_.bytes[device].load(); }
+    // Breaks the connection under both sides, as a network would. Any thread.
+    void cut();
+    // Lets every stream that waits for a host function go on: for a test that would otherwise hang.
+    void rescue();
+
+  private:
+    void serve(std::unique_ptr<link::Link> end);
+
+    const DriverTable driver_;
+    int connection_ = -1;  // a second descriptor of the worker's end
+    worker::Usage usage_{};
+    std::mutex lock_;
+    std::condition_variable changed_;
+    worker::Session* session_ = nullptr;  // while it runs
+    bool over_ = false;
+    std::string why_;
+    std::thread thread_;
+};
+
+}  // namespace bitfusion::session_test
