@@ -7,17 +7,26 @@ namespace {
 // A context that the client may name: of the right kind, its own naming, and new.
 bool may_be_context(const Session& s, uint64_t name) { return s.handles.may_name<CUcontext>(name); }
 
+// What is released or reset is what the name stands for: its memory is given back with the name.
+CUresult check_primary(const Session& s, uint32_t device, uint64_t name) {
+    return name != 0 && s.primary_name(static_cast<int>(device)) == name ? CUDA_SUCCESS
+                                                                         : CUDA_ERROR_INVALID_CONTEXT;
+}
+
 }  // namespace
 
 void serve(Session& s, const Frame& frame, const msg::PrimaryRetain& m) {
     CUresult result = CUDA_SUCCESS;
     const CUdevice device = s.device(static_cast<int>(m.device), &result);
     if (result == CUDA_SUCCESS && !may_be_context(s, m.context)) return s.peer_is_wrong(frame, "context");
+    // One name each: with a second one the release of the first would give back memory that is still there.
+    const int ordinal = static_cast<int>(m.device);
+    if (result == CUDA_SUCCESS && s.primary_name(ordinal) != 0) return s.peer_is_wrong(frame, "context");
     CUcontext context = nullptr;
     if (result == CUDA_SUCCESS) result = s.driver.cuDevicePrimaryCtxRetain(&context, device);
     msg::PrimaryRetain::Reply reply;
     if (result == CUDA_SUCCESS) {
-        s.bind_context(m.context, context, static_cast<int>(m.device));
+        s.bind_context(m.context, context, ordinal, true);
         int active = 0;
         s.driver.cuDevicePrimaryCtxGetState(device, &reply.flags, &active);
     }
@@ -27,7 +36,7 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryRetain& m) {
 void serve(Session& s, const Frame& frame, const msg::PrimaryRelease& m) {
     CUresult result = CUDA_SUCCESS;
     const CUdevice device = s.device(static_cast<int>(m.device), &result);
-    s.handles.find<CUcontext>(m.context, &result);
+    if (result == CUDA_SUCCESS) result = check_primary(s, m.device, m.context);
     if (result == CUDA_SUCCESS) {
         s.forget_context(m.context);
         result = s.driver.cuDevicePrimaryCtxRelease_v2(device);
@@ -38,7 +47,7 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryRelease& m) {
 void serve(Session& s, const Frame& frame, const msg::PrimaryReset& m) {
     CUresult result = CUDA_SUCCESS;
     const CUdevice device = s.device(static_cast<int>(m.device), &result);
-    s.handles.find<CUcontext>(m.context, &result);
+    if (result == CUDA_SUCCESS) result = check_primary(s, m.device, m.context);
     if (result == CUDA_SUCCESS) {
         // The name is free again: the client retains the context anew before it is next used.
         s.forget_context(m.context);
@@ -70,7 +79,7 @@ void serve(Session& s, const Frame& frame, const msg::ContextCreate& m) {
         // Creation makes it current on this thread; which context is current is the client's to say.
         CUcontext popped = nullptr;
         s.driver.cuCtxPopCurrent_v2(&popped);
-        s.bind_context(m.context, context, static_cast<int>(m.device));
+        s.bind_context(m.context, context, static_cast<int>(m.device), false);
     }
     s.reply_status(frame, result);
 }
@@ -78,6 +87,7 @@ void serve(Session& s, const Frame& frame, const msg::ContextCreate& m) {
 void serve(Session& s, const Frame& frame, const msg::ContextDestroy& m) {
     CUresult result = CUDA_SUCCESS;
     const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
+    if (result == CUDA_SUCCESS && s.is_primary(m.context)) result = CUDA_ERROR_INVALID_CONTEXT;
     if (result == CUDA_SUCCESS && context != nullptr) {
         s.forget_context(m.context);
         result = s.driver.cuCtxDestroy_v2(context);

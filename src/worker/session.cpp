@@ -86,9 +86,16 @@ int Session::gpu_of_lease(int ordinal) const {
     return static_cast<int>(place - grant.devices.begin()) % Usage::kMostGpus;
 }
 
-void Session::bind_context(uint64_t name, CUcontext context, int ordinal) {
-    contexts_[static_cast<uint32_t>(name)] = {context, ordinal};
+void Session::bind_context(uint64_t name, CUcontext context, int ordinal, bool primary) {
+    contexts_[static_cast<uint32_t>(name)] = {context, ordinal, primary};
     handles.bind(name, context, 0);
+}
+
+uint64_t Session::primary_name(int ordinal) const {
+    for (const auto& [low, context] : contexts_) {
+        if (context.primary && context.ordinal == ordinal) return context_name_of(low);
+    }
+    return 0;
 }
 
 void Session::forget_context(uint64_t name) {

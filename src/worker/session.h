@@ -86,7 +86,13 @@ class Session {
     int gpu_of_lease(int ordinal) const;
     void see_devices(std::vector<int> visible) { visible_ = std::move(visible); }
     int visible_count() const { return static_cast<int>(visible_.size()); }
-    void bind_context(uint64_t name, CUcontext context, int ordinal);
+    void bind_context(uint64_t name, CUcontext context, int ordinal, bool primary);
+    // The name of a device's primary context while it is retained; 0: it is not.
+    uint64_t primary_name(int ordinal) const;
+    bool is_primary(uint64_t name) const {
+        const auto found = contexts_.find(static_cast<uint32_t>(name));
+        return found != contexts_.end() && found->second.primary;
+    }
     void forget_context(uint64_t name);
     // Any context of the session, preferably the current one; nullptr when it has none yet.
     CUcontext some_context() const {
@@ -155,6 +161,7 @@ class Session {
     struct Context {
         CUcontext context;
         int ordinal;
+        bool primary;
     };
     struct Watch {
         uint64_t event_name;

@@ -140,6 +140,11 @@ TEST(HostileNames, OfContextsEndTheSession) {
     }
 }
 
+TEST_F(HostileClient, APrimaryContextHasOneName) {
+    EXPECT_EQ(client_.ask(msg::PrimaryRetain{0, make_name(Kind::kContext, false, 9)}), CUDA_ERROR_UNKNOWN);
+    EXPECT_EQ(client_.end(), "malformed message PrimaryRetain");
+}
+
 TEST_F(HostileClient, ATicketTwiceEndsTheSession) {
     const uint64_t stream = make_name(Kind::kStream, false, 3000);
     client_.send(msg::kId_cuStreamCreateWithPriority, words(1u, 0, stream));
@@ -161,8 +166,17 @@ TEST_F(HostileClient, ReleasingADeviceDoesNotGiveBackAnotherContextsMemory) {
     client_.send_bytes(bytes);
     ASSERT_EQ(client_.receive()->head.result, CUDA_SUCCESS);
     ASSERT_EQ(client_.server().charged(0), RawClient::kBytes + (1u << 20));
-    client_.ask(msg::PrimaryRelease{0, created});
-    EXPECT_GE(client_.server().charged(0), 1u << 20) << "the context lives, and so does its memory";
+    EXPECT_EQ(client_.ask(msg::PrimaryRelease{0, created}), CUDA_ERROR_INVALID_CONTEXT);
+    EXPECT_EQ(client_.ask(msg::PrimaryReset{0, created}), CUDA_ERROR_INVALID_CONTEXT);
+    EXPECT_EQ(client_.ask(msg::PrimaryRelease{1, RawClient::kContext}), CUDA_ERROR_INVALID_CONTEXT);
+    EXPECT_EQ(client_.ask(msg::PrimaryRelease{0, 0}), CUDA_ERROR_INVALID_CONTEXT);
+    EXPECT_EQ(client_.ask(msg::ContextDestroy{RawClient::kContext}), CUDA_ERROR_INVALID_CONTEXT);
+    EXPECT_EQ(client_.server().charged(0), RawClient::kBytes + (1u << 20))
+        << "both contexts live, with their memory";
+    EXPECT_EQ(client_.ask(msg::ContextDestroy{created}), CUDA_SUCCESS);
+    EXPECT_EQ(client_.server().charged(0), RawClient::kBytes);
+    EXPECT_EQ(client_.ask(msg::PrimaryRelease{0, RawClient::kContext}), CUDA_SUCCESS);
+    EXPECT_EQ(client_.server().charged(0), 0u);
 }
 
 // ---- copies of boxes: what the driver would be told, recorded
