@@ -27,7 +27,7 @@ TEST(Program, ExitCodes) {
 TEST(Program, SignalsToUsAlonePassToTheProgram) {
     // The program sends the signal to its parent, which is this test; it comes back and sets the exit code.
     for (const char* name : {"TERM", "HUP", "INT", "QUIT", "USR1", "USR2"}) {
-        const std::string waiting = std::string("trap 'kill $child; exit 5' ") + name +
+        const std::string waiting = std::string("trap 'kill -KILL $child; exit 5' ") + name +
                                     "; cat /dev/zero > /dev/null & child=$!; kill -" + name + " $PPID; wait";
         EXPECT_EQ(shell(waiting), 5) << name;
     }

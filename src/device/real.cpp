@@ -21,7 +21,8 @@ Status open_driver_library(const std::string& path, DriverTable* table) {
         memcpy(reinterpret_cast<char*>(&filled) + kDriverTableFields[i].offset, &symbol, sizeof symbol);
     }
     if (filled.cuInit == nullptr || filled.cuDeviceGetCount == nullptr) {
-        return fail(path + " has " + std::to_string(found) + " functions of the CUDA driver API and lacks cuInit; is it a driver library?");
+        return fail(path + " has " + std::to_string(found) +
+                    " functions of the CUDA driver API and lacks cuInit; is it a driver library?");
     }
     *table = filled;
     return {};

@@ -1,8 +1,8 @@
 // Codec: how fields stand in a message body (docs/wire.md, "fields"): little endian, packed, no padding.
 //
-// A Writer fills memory that its owner has sized exactly. A Reader walks over bytes of a peer that is not trusted:
-// a short read sets one sticky fault and yields zeros from then on, so a decoder needs no check per field and asks
-// done() once, before it acts. Neither allocates. One thread at a time.
+// A Writer fills memory that its owner has sized exactly. A Reader walks over bytes of a peer that is not
+// trusted: a short read sets one sticky fault and yields zeros from then on, so a decoder needs no check per
+// field and asks done() once, before it acts. Neither allocates. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -96,22 +96,27 @@ class Reader {
     bool fault_ = false;
 };
 
-// Size arithmetic on numbers of a peer: saturates instead of wrapping, so that a product of hostile factors is too
-// large for every range instead of small.
+// Size arithmetic on numbers of a peer: saturates instead of wrapping, so that a product of hostile factors
+// is too large for every range instead of small.
 struct Extent {
     uint64_t value;
     template <typename T>
-    constexpr Extent(T v) : value(static_cast<uint64_t>(v)) {}  // NOLINT: size expressions read like arithmetic
+    constexpr Extent(T v)
+        : value(static_cast<uint64_t>(v)) {}  // NOLINT: size expressions read like arithmetic
 };
 constexpr Extent operator*(Extent a, Extent b) {
     uint64_t r = 0;
-    return __builtin_mul_overflow(a.value, b.value, &r) ? Extent(std::numeric_limits<uint64_t>::max()) : Extent(r);
+    return __builtin_mul_overflow(a.value, b.value, &r) ? Extent(std::numeric_limits<uint64_t>::max())
+                                                        : Extent(r);
 }
 constexpr Extent operator+(Extent a, Extent b) {
     uint64_t r = 0;
-    return __builtin_add_overflow(a.value, b.value, &r) ? Extent(std::numeric_limits<uint64_t>::max()) : Extent(r);
+    return __builtin_add_overflow(a.value, b.value, &r) ? Extent(std::numeric_limits<uint64_t>::max())
+                                                        : Extent(r);
 }
-constexpr Extent operator-(Extent a, Extent b) { return a.value < b.value ? Extent(0) : Extent(a.value - b.value); }
+constexpr Extent operator-(Extent a, Extent b) {
+    return a.value < b.value ? Extent(0) : Extent(a.value - b.value);
+}
 
 // Bytes from the first to one past the last of `height` rows of `width` bytes that lie `pitch` apart.
 constexpr Extent rows2d(Extent pitch, Extent width, Extent height) {

@@ -1,8 +1,8 @@
 // Frame: the fixed head of every message after the opening (docs/wire.md, "frames").
 //
-// Client to worker: size, wire number, the thread's capture mode, the context it is current in, and the call's
-// number. Worker to client: size, wire number, result, and the number of the call that it answers (0 for events).
-// Plain data; little endian as it stands.
+// Client to worker: size, wire number, the thread's capture mode, the context it is current in, and the
+// call's number. Worker to client: size, wire number, result, and the number of the call that it answers (0
+// for events). Plain data; little endian as it stands.
 #pragma once
 
 #include <cstdint>

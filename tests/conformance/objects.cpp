@@ -51,7 +51,8 @@ Stream::Stream(unsigned flags) { EXPECT_EQ(CU_CALL(cuStreamCreate, &handle_, fla
 Stream::~Stream() {
     if (!ok()) return;
     CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-    if (CU_CALL(cuStreamIsCapturing, handle_, &status) == CUDA_SUCCESS && status != CU_STREAM_CAPTURE_STATUS_NONE) {
+    if (CU_CALL(cuStreamIsCapturing, handle_, &status) == CUDA_SUCCESS &&
+        status != CU_STREAM_CAPTURE_STATUS_NONE) {
         CUgraph graph = nullptr;  // a test that ended early left its capture behind
         if (CU_CALL(cuStreamEndCapture, handle_, &graph) == CUDA_SUCCESS) CU_CALL(cuGraphDestroy, graph);
     }

@@ -90,7 +90,8 @@ TEST_F(Graph, EveryKindOfNode) {
 
     CUgraphNode kernel_node = nullptr;
     const CUresult added = add_step(&kernel_node, {set_node}, memory.at(4), 2, 1);
-    if (added == CUDA_ERROR_NOT_SUPPORTED && may_skip()) GTEST_SKIP() << "kernel nodes are not supported by this target";
+    if (added == CUDA_ERROR_NOT_SUPPORTED && may_skip())
+        GTEST_SKIP() << "kernel nodes are not supported by this target";
     ASSERT_EQ(added, CUDA_SUCCESS);
     CUgraphNode empty_node = nullptr;
     CU_OK(cuGraphAddEmptyNode, &empty_node, graph_, &kernel_node, 1);

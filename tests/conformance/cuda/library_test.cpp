@@ -126,7 +126,8 @@ TEST_F(LibraryImage, RefusesWhatIsNoImage) {
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuLibraryLoadData, &library, nullptr, nullptr, nullptr, 0, nullptr,
           nullptr, 0);
     // With lazy loading a driver may look at text only when something of it is asked for (measured: 580.159).
-    if (CU_CALL(cuLibraryLoadData, &library, "no image at all", nullptr, nullptr, 0, nullptr, nullptr, 0) == CUDA_SUCCESS) {
+    if (CU_CALL(cuLibraryLoadData, &library, "no image at all", nullptr, nullptr, 0, nullptr, nullptr, 0) ==
+        CUDA_SUCCESS) {
         CUkernel kernel = nullptr;
         EXPECT_NE(CU_CALL(cuLibraryGetKernel, &kernel, library, "nothing"), CUDA_SUCCESS);
     }
