@@ -19,6 +19,7 @@ class Log : public testing::Test {
     void SetUp() override {
         file_ = memfd_create("log-test", MFD_CLOEXEC);
         ASSERT_GE(file_, 0);
+        ASSERT_EQ(fcntl(file_, F_SETFL, O_APPEND), 0);  // or threads that write at once overwrite each other
         log::write_to(file_);
     }
     void TearDown() override {
