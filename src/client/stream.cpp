@@ -97,6 +97,7 @@ ImplicitStream::ImplicitStream() { ++t_implicit; }
 ImplicitStream::~ImplicitStream() { --t_implicit; }
 
 void write_printed(int descriptor, std::span<const uint8_t> text) {
+    if (text.empty()) return;
     // Through the program's own buffer, so that the order with what it prints itself is the program's.
     FILE* out = descriptor == STDERR_FILENO ? stderr : stdout;
     fwrite(text.data(), 1, text.size(), out);

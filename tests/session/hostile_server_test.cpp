@@ -118,7 +118,10 @@ void be_decent(RawServer& server, const wire::RequestHead& head, const Bytes& bo
 
 class HostileServer : public testing::Test {
   protected:
-    void SetUp() override { client::trust_addresses(); }
+    void SetUp() override {
+        quiet();
+        client::trust_addresses();
+    }
     void TearDown() override { disconnect(); }
     void disconnect() {
         if (client::session() != nullptr) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/log.h"
 #include "device/soft/soft_device.h"
 
 namespace bitfusion::session_test {
@@ -25,12 +26,17 @@ DriverTable open_driver() {
 
 }  // namespace
 
+void quiet() {
+    if (getenv("BITFUSION_LOG") == nullptr) log::configure("off");
+}
+
 const DriverTable& soft_driver() {
     static const DriverTable table = open_driver();
     return table;
 }
 
 Server::Server(std::unique_ptr<link::Link> end, const DriverTable& driver) : driver_(driver) {
+    quiet();
     connection_ = dup(end->wait_descriptor());
     thread_ = std::thread([this, end = std::move(end)]() mutable { serve(std::move(end)); });
 }

@@ -21,6 +21,9 @@ constexpr uint64_t kPartitionMib = 512;
 // The software driver of this process.
 const DriverTable& soft_driver();
 
+// Thousands of broken sessions would each log a line; BITFUSION_LOG brings them back.
+void quiet();
+
 class Server {
   public:
     // Serves the client at the other end of the link.
