@@ -200,7 +200,12 @@ struct HostFunctions {
     uint64_t last = 0;
     // Due functions run one after the other on a thread of ours, as on the driver's.
     std::condition_variable due_changed;
-    std::deque<std::pair<uint64_t, CUresult>> due;
+    struct Due {
+        Session* session;  // sessions are never destroyed (open.cpp); one that is over takes no answer
+        uint64_t ticket;
+        CUresult status;
+    };
+    std::deque<Due> due;
     bool runner_started = false;
     std::thread runner;
 };
@@ -216,7 +221,7 @@ void run_host_functions() {
     for (;;) {
         std::unique_lock<std::mutex> lock(h.lock);
         h.due_changed.wait(lock, [&] { return !h.due.empty(); });
-        const auto [ticket, status] = h.due.front();
+        const auto [session, ticket, status] = h.due.front();
         h.due.pop_front();
         const auto found = h.waiting.find(ticket);
         if (found == h.waiting.end()) continue;
@@ -227,7 +232,8 @@ void run_host_functions() {
             function.function(function.data);
         else
             function.callback(function.stream, status, function.data);
-        post(msg::HostFunctionDone{ticket});
+        const msg::HostFunctionDone done{ticket};
+        session->post(done.kId, done.size(), [&](wire::Writer& w) { done.encode(w); });
     }
 }
 
@@ -255,9 +261,11 @@ CUresult add_host_function(HostFunction function, CUstream stream) {
 }  // namespace
 
 void host_function_due(uint64_t ticket, CUresult status) {
+    Session* s = session();
+    if (s == nullptr) return;
     HostFunctions& h = host_functions();
     const std::lock_guard<std::mutex> lock(h.lock);
-    h.due.emplace_back(ticket, status);
+    h.due.push_back({s, ticket, status});
     h.due_changed.notify_one();
 }
 

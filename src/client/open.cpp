@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "client/context.h"
@@ -26,6 +27,8 @@ constexpr int kConnectTimeoutMs = 10000;
 struct Opening {
     std::mutex lock;
     std::unique_ptr<Session> session;
+    // Sessions that are over: other threads may be inside a call of theirs (only tests have more than one).
+    std::vector<std::unique_ptr<Session>> ended;
     std::unique_ptr<link::Link> given;  // by use_link
     bool tried = false;
     CUresult result = CUDA_ERROR_NOT_INITIALIZED;
@@ -150,7 +153,10 @@ void use_link(std::unique_ptr<link::Link> link) {
     const std::lock_guard<std::mutex> lock(o.lock);
     g_initialised.store(false);
     g_session.store(nullptr);
-    o.session.reset();
+    if (o.session != nullptr) {
+        o.session->end();
+        o.ended.push_back(std::move(o.session));
+    }
     o.given = std::move(link);
     o.tried = false;
     forget_contexts();

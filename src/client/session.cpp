@@ -66,15 +66,13 @@ bool kills_context(CUresult result) {
 
 Session::Session(std::unique_ptr<link::Link> link) : link_(std::move(link)), inbox_(kInboxBytes) {}
 
-Session::~Session() {
+Session::~Session() { end(); }
+
+void Session::end() {
     stopping_.store(true);
     link_->shut();
     wake_sender();
-    {
-        const std::lock_guard<std::mutex> lock(state_);
-        lost_.store(true);
-    }
-    state_changed_.notify_all();
+    lose("");
     rest_.notify_all();
     if (sender_.joinable()) sender_.join();
     if (receiver_.joinable()) receiver_.join();
@@ -198,13 +196,16 @@ void Session::wait_for(Pending* pending) {
         lock.unlock();
         while (!pending->done.load(std::memory_order_relaxed) && receive_some(link::Wait::kBlock)) {
         }
-        lock.lock();
-        reader_active_ = false;
-        const bool over = lost();
-        state_changed_.notify_all();
-        lock.unlock();
-        if (over && !pending->done.load()) lose("");
+        stop_reading();
     }
+}
+
+// The thread that received does so no longer; another may, or all that wait are let go.
+void Session::stop_reading() {
+    const std::lock_guard<std::mutex> lock(state_);
+    reader_active_ = false;
+    if (lost()) release_orphans();
+    state_changed_.notify_all();
 }
 
 void Session::poll() {
@@ -214,9 +215,7 @@ void Session::poll() {
     lock.unlock();
     while (receive_some(link::Wait::kNo)) {
     }
-    lock.lock();
-    reader_active_ = false;
-    state_changed_.notify_all();
+    stop_reading();
 }
 
 // Serves announcements while no thread of the program waits for an answer.
@@ -234,9 +233,7 @@ void Session::run_receiver() {
         lock.unlock();
         while (receive_some(link::Wait::kNo)) {
         }
-        lock.lock();
-        reader_active_ = false;
-        state_changed_.notify_all();
+        stop_reading();
     }
 }
 
@@ -323,7 +320,10 @@ bool Session::consume() {
             serve_event(head, reader);
         } else {
             if (head.result == CUDA_SUCCESS) pending->decode(reader);
-            if (reader.faulty()) lose("the server sent a message that is cut short");
+            if (reader.faulty()) {
+                lose("the server sent a message that is cut short");
+                return false;
+            }
             complete(pending, head.call, static_cast<CUresult>(head.result));
         }
         inbox_begin_ += sizeof head + head.bytes;
@@ -377,6 +377,13 @@ void Session::lose(const std::string& why) {
     }
     sticky_.store(CUDA_ERROR_DEVICE_UNAVAILABLE);
     link_->shut();
+    const std::lock_guard<std::mutex> lock(state_);
+    if (!reader_active_) release_orphans();
+    state_changed_.notify_all();
+}
+
+// The calls whose answers will not come end. The caller holds state_, and no thread receives.
+void Session::release_orphans() {
     std::unordered_map<uint32_t, Pending*> orphans;
     {
         const std::lock_guard<std::mutex> lock(pendings_lock_);

@@ -6,8 +6,8 @@
 // sends and receives itself, so a round trip needs no hand-over; when nobody waits, a sender and a receiver
 // thread do it.
 //
-// Locks, in the order in which they may nest: post -> send -> externals; state (receiving) stands alone.
-// After fork the child has no session: every call answers CUDA_ERROR_NOT_INITIALIZED.
+// Locks, in the order in which they may nest: post -> send -> externals; send -> state (receiving) ->
+// pendings. After fork the child has no session: every call answers CUDA_ERROR_NOT_INITIALIZED.
 #pragma once
 
 #include <array>
@@ -66,6 +66,8 @@ class Session {
     Session& operator=(const Session&) = delete;
 
     Status start();
+    // Closes the link and ends the session's threads; calls of other threads come back with an error.
+    void end();
 
     template <typename Encode>
     CUresult post(uint16_t id, size_t bytes, const Encode& encode);
@@ -116,7 +118,8 @@ class Session {
     void defer(CUresult result);
 
     bool lost() const { return lost_.load(std::memory_order_acquire); }
-    // Ends the session because the peer broke the protocol or went away.
+    // Ends the session because the peer broke the protocol or went away. Whoever waits for an answer is let
+    // go when nobody receives any more: until then bytes may still be written where the answer was to go.
     void lose(const std::string& why);
 
     uint64_t new_name(wire::Kind kind) {
@@ -143,6 +146,8 @@ class Session {
     void wake_sender();
     void run_sender();
     void run_receiver();
+    void stop_reading();
+    void release_orphans();
     bool receive_some(link::Wait wait);
     bool consume();
     bool take_body(void* target, size_t fields, size_t bytes);
@@ -273,7 +278,6 @@ void Session::begin_call(uint16_t id, size_t bytes, const Encode& encode, Pendin
         pendings_[number] = pending;
     }
     close_message(bytes);
-    if (lost()) lose("");  // whoever ended the session may have missed this one
 }
 
 template <typename Ready>
@@ -292,9 +296,7 @@ bool Session::wait_until(const Ready& ready) {
         lock.unlock();
         while (!ready() && receive_some(link::Wait::kBlock)) {
         }
-        lock.lock();
-        reader_active_ = false;
-        state_changed_.notify_all();
+        stop_reading();
     }
     return true;
 }

@@ -1,6 +1,8 @@
 // Links that break: at every place of a conversation, in either direction, every call comes back with an
 // error and nothing hangs; a byte that arrives wrong crashes neither side.
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "session/session_test.h"
@@ -18,7 +20,7 @@ class BrokenLink : public SessionTest {
         if (client::cuMemAlloc_v2(&memory_, kBytes) != CUDA_SUCCESS) memory_ = 0;
         CUstream stream = nullptr;
         CUevent event = nullptr;
-        client::cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
+        client::cuStreamCreate(&stream, CU_STREAM_DEFAULT);
         client::cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
         std::vector<uint8_t> host(200000, 7);
         client::cuMemcpyHtoD_v2(memory_, host.data(), host.size());
@@ -114,10 +116,24 @@ TEST_F(BrokenLink, ACutTowardsTheClientEndsEveryCall) {
 
 TEST_F(BrokenLink, AServerThatGoesAwayEndsAThreadThatWaits) {
     open_device();
-    std::promise<void> gate;
-    std::shared_future<void> opened = gate.get_future().share();
+    // Static: the function may come to it after the test.
+    static struct Gate {
+        std::mutex lock;
+        std::condition_variable changed;
+        bool open = false;
+        bool left = false;
+    } gate;
     CU_OK(client::cuLaunchHostFunc(
-        nullptr, [](void* g) { static_cast<std::shared_future<void>*>(g)->wait(); }, &opened));
+        nullptr,
+        [](void* g) {
+            auto* gate = static_cast<Gate*>(g);
+            std::unique_lock<std::mutex> lock(gate->lock);
+            gate->changed.wait(lock, [&] { return gate->open; });
+            gate->left = true;
+            gate->changed.notify_all();
+        },
+        &gate));
+    client::session()->flush();
     std::vector<std::future<CUresult>> waiting;
     for (int i = 0; i < 3; ++i) {
         waiting.push_back(std::async(std::launch::async, [&] {
@@ -131,7 +147,11 @@ TEST_F(BrokenLink, AServerThatGoesAwayEndsAThreadThatWaits) {
         EXPECT_EQ(thread.get(), CUDA_ERROR_DEVICE_UNAVAILABLE);
     }
     EXPECT_NE(server_->wait_for_end(), "") << "the worker stays although its client is gone";
-    gate.set_value();
+    // The function may not have begun before the cut; then it never does.
+    std::unique_lock<std::mutex> lock(gate.lock);
+    gate.open = true;
+    gate.changed.notify_all();
+    gate.changed.wait_for(lock, std::chrono::seconds(1), [&] { return gate.left; });
 }
 
 // A wrong byte may make either side wait for more than comes; the session is then ended from outside, as a
