@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 import dsl  # noqa: E402
 import load  # noqa: E402
-from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, handle_kinds, messages, printer, worker  # noqa: E402
+from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, function_cases, handle_kinds, messages, printer, worker  # noqa: E402
 
 
 def outputs(d, ids):
@@ -39,6 +39,7 @@ def outputs(d, ids):
         "worker_handlers.gen.cpp": worker.source(d, ids),
         "argument_printer.gen.h": printer.emit(d),
         "abi_check.gen.cpp": abi_check.emit(d),
+        "function_cases.gen.cpp": function_cases.emit(d),
     }
 
 

@@ -46,6 +46,11 @@ Server::~Server() {
     close(connection_);
 }
 
+void Server::bind(uint64_t name, uint64_t object) {
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (session_ != nullptr) session_->handles.bind(name, object, 0);
+}
+
 void Server::cut() { shutdown(connection_, SHUT_RDWR); }
 
 void Server::serve(std::unique_ptr<link::Link> end) {

@@ -36,6 +36,9 @@ class Server {
     std::string wait_for_end();
     // Bytes charged to the partition of a GPU.
     uint64_t charged(int device) const { return usage_.bytes[device].load(); }
+    // Gives an object of the driver a name of the program's, as a call that creates it would. While the
+    // session is idle: the next message orders it before what the worker does.
+    void bind(uint64_t name, uint64_t object);
     // Breaks the connection under both sides, as a network would. Any thread.
     void cut();
     // Lets every stream that waits for a host function go on: for a test that would otherwise hang.
