@@ -128,7 +128,12 @@ void open_locked(Opening* o) {
     g_session.store(o->session.get());
     o->result = attach_devices(o->session.get());
     if (o->result != CUDA_SUCCESS) g_session.store(nullptr);
-    pthread_atfork(nullptr, nullptr, [] { g_forked.store(true); });
+    static const int watching = pthread_atfork(nullptr, nullptr, [] {
+        g_forked.store(true);
+        // The connection is the parent's: it must end with the parent, not with the last of its children.
+        if (Session* s = g_session.load(); s != nullptr) s->leave_to_parent();
+    });
+    (void)watching;
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 // pendings. After fork the child has no session: every call answers CUDA_ERROR_NOT_INITIALIZED.
 #pragma once
 
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -68,6 +70,8 @@ class Session {
     Status start();
     // Closes the link and ends the session's threads; calls of other threads come back with an error.
     void end();
+    // In a child of fork, which uses the session no more: drops its copy of the connection.
+    void leave_to_parent() { close(link_->wait_descriptor()); }
 
     template <typename Encode>
     CUresult post(uint16_t id, size_t bytes, const Encode& encode);
@@ -128,6 +132,8 @@ class Session {
 
   private:
     static constexpr size_t kSmallBulk = 64u << 10;
+    // Fields of a message. No call of a program comes near it: only a count that is not meant does.
+    static constexpr size_t kMostInRing = Ring::kBytes / 2;
 
     struct External {  // bytes that are sent from the program's memory, after ring position `at`
         uint64_t at;
@@ -235,6 +241,7 @@ inline uint64_t name_handle(wire::Kind kind) {
 template <typename Encode>
 CUresult Session::post(uint16_t id, size_t bytes, const Encode& encode) {
     if (const CUresult dead = sticky(); dead != CUDA_SUCCESS) return dead;
+    if (bytes > kMostInRing) return CUDA_ERROR_INVALID_VALUE;
     uint32_t number = 0;
     uint8_t* body = open_message(id, bytes, bytes, &number);
     wire::Writer writer(body, bytes);
@@ -268,6 +275,11 @@ CUresult Session::post_bulk(uint16_t id, size_t bytes, const Encode& encode, con
 template <typename Encode>
 void Session::begin_call(uint16_t id, size_t bytes, const Encode& encode, Pending* pending, const void* data,
                          size_t data_bytes) {
+    if (bytes > kMostInRing) {
+        pending->result = CUDA_ERROR_INVALID_VALUE;
+        pending->done.store(true, std::memory_order_relaxed);
+        return;
+    }
     uint32_t number = 0;
     uint8_t* body = open_message(id, bytes, bytes + data_bytes, &number);
     wire::Writer writer(body, bytes);

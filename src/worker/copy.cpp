@@ -137,7 +137,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyIn& m) {
     if (result == CUDA_SUCCESS)
         result = s.driver.cuMemcpyHtoDAsync_v2(m.device, m.data.data(), m.data.size(), stream);
     if (result == CUDA_SUCCESS && s.bulk_buffer() != nullptr) {
-        result = s.staging.release_after(s.bulk_buffer(), stream);
+        result = s.staging.release_after(s.bulk_buffer(), stream, s.context_name());
         s.keep_bulk_buffer();
     }
     s.posted(frame, result);
@@ -203,7 +203,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyBlockIn& m) {
     source.host = const_cast<uint8_t*>(m.data.data());
     if (result == CUDA_SUCCESS) result = play(s, source, target, b.width, b.height, b.depth, stream);
     if (result == CUDA_SUCCESS && s.bulk_buffer() != nullptr) {
-        result = s.staging.release_after(s.bulk_buffer(), stream);
+        result = s.staging.release_after(s.bulk_buffer(), stream, s.context_name());
         s.keep_bulk_buffer();
     }
     s.posted(frame, result);

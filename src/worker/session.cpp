@@ -100,12 +100,16 @@ uint64_t Session::primary_name(int ordinal) const {
 
 void Session::forget_context(uint64_t name) {
     contexts_.erase(static_cast<uint32_t>(name));
+    std::erase_if(watch_of_, [&](const auto& event_and_watch) {
+        const auto& [event, watch] = event_and_watch;
+        if (handles.owner_of(event) != name) return false;
+        watch->obsolete = true;
+        return true;
+    });
     handles.forget(name);
     handles.forget_owned(name);
     memory.remove_context(name);
-    staging.forget_events();
-    for (auto& [event, watch] : watch_of_) watch->obsolete = true;
-    watch_of_.clear();
+    staging.forget_events(name);
     if (current_name_ == name) {
         current_name_ = 0;
         current_ = nullptr;

@@ -25,20 +25,22 @@ Staging::Buffer* Staging::try_acquire(CUresult* result, bool more) {
     return buffers_.back().get();
 }
 
-CUresult Staging::release_after(Buffer* buffer, CUstream stream) {
+CUresult Staging::release_after(Buffer* buffer, CUstream stream, uint64_t context) {
     CUresult result = CUDA_SUCCESS;
     // An event belongs to the context in which it was made; the stream's may be another one since.
     if (buffer->used_until != nullptr) driver_->cuEventDestroy_v2(buffer->used_until);
     buffer->used_until = nullptr;
     result = driver_->cuEventCreate(&buffer->used_until, CU_EVENT_DISABLE_TIMING);
     if (result == CUDA_SUCCESS) result = driver_->cuEventRecord(buffer->used_until, stream);
+    buffer->context = context;
     buffer->in_flight = result == CUDA_SUCCESS;
     buffer->busy = false;
     return result;
 }
 
-void Staging::forget_events() {
+void Staging::forget_events(uint64_t context) {
     for (const auto& buffer : buffers_) {
+        if (buffer->context != context) continue;
         buffer->used_until = nullptr;
         buffer->in_flight = false;
     }

@@ -20,6 +20,7 @@ class Staging {
     struct Buffer {
         uint8_t* data = nullptr;
         CUevent used_until = nullptr;  // recorded after the last use by the GPU
+        uint64_t context = 0;          // the name of the event's
         bool busy = false;             // somebody holds it
         bool in_flight = false;        // the GPU may still use it
     };
@@ -31,10 +32,10 @@ class Staging {
     // `more`: beyond kMost too, when waiting for the GPU would wait for ourselves (host functions).
     Buffer* try_acquire(CUresult* result, bool more);
     // After the GPU's last use was put on the stream; the buffer comes back when that is done.
-    CUresult release_after(Buffer* buffer, CUstream stream);
+    CUresult release_after(Buffer* buffer, CUstream stream, uint64_t context);
     void release(Buffer* buffer) { buffer->busy = false; }
-    // The context of the buffers' events is gone, and with it whatever used them.
-    void forget_events();
+    // A context is gone, with its events and whatever used its buffers.
+    void forget_events(uint64_t context);
 
   private:
     const DriverTable* driver_;
