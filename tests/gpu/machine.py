@@ -56,10 +56,11 @@ def run(command, timeout, env=None):
 
 
 class Manager:
-    """`bitfusion manager` with the real driver on ephemeral loopback ports, for the length of a with block."""
+    """`bitfusion manager` on ephemeral loopback ports, for the length of a with block."""
 
-    def __init__(self, bundle, rows):
+    def __init__(self, bundle, rows, backend="real"):
         self.program = str(bundle / "bin" / "bitfusion")
+        self.backend = backend
         self.rows = rows
         self.process = None
         self.errors = []
@@ -67,7 +68,7 @@ class Manager:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [self.program, "manager", "--listen", "127.0.0.1", "--control-port", "0", "--data-port", "0", "--backend", "real"],
+            [self.program, "manager", "--listen", "127.0.0.1", "--control-port", "0", "--data-port", "0", "--backend", self.backend],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         reader = threading.Thread(target=lambda: self.errors.extend(self.process.stderr))
         reader.start()

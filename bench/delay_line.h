@@ -1,0 +1,48 @@
+// DelayLine: a network between two programs on one machine. A TCP relay that hands every byte on after a
+// fixed time and no faster than a given rate, in both directions, in order. For measurements: no kernel
+// module, no privileges.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+
+namespace bitfusion::bench {
+
+struct DelayLineOptions {
+    std::string to_host = "127.0.0.1";
+    uint16_t to_port = 0;
+    std::chrono::microseconds one_way{0};  // half of the added round trip
+    double bits_per_second = 0;            // of each direction of each connection; 0: as fast as it goes
+};
+
+class DelayLine {
+  public:
+    // Listens on 127.0.0.1 and relays from its own threads until destroyed.
+    static Result<std::unique_ptr<DelayLine>> open(const DelayLineOptions& options);
+    ~DelayLine();
+    DelayLine(const DelayLine&) = delete;
+    DelayLine& operator=(const DelayLine&) = delete;
+
+    uint16_t port() const { return port_; }
+
+  private:
+    struct Connection;
+    explicit DelayLine(const DelayLineOptions& options);
+    void accept_all();
+
+    const DelayLineOptions options_;
+    int listener_ = -1;
+    uint16_t port_ = 0;
+    std::atomic<bool> over_{false};
+    std::list<std::unique_ptr<Connection>> connections_;  // of the accepting thread
+    std::thread acceptor_;
+};
+
+}  // namespace bitfusion::bench
