@@ -91,7 +91,7 @@ coverage_is_current() {
 }
 
 formatted() {
-    find src samples tests -name '*.h' -o -name '*.cpp' | sort | xargs clang-format --dry-run -Werror
+    find src samples tests bench -name '*.h' -o -name '*.cpp' | sort | xargs clang-format --dry-run -Werror
 }
 
 # The programs that nvcc compiled, as the client's.

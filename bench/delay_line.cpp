@@ -164,7 +164,7 @@ struct DelayLine::Connection {
 DelayLine::DelayLine(const DelayLineOptions& options) : options_(options) {}
 
 Result<std::unique_ptr<DelayLine>> DelayLine::open(const DelayLineOptions& options) {
-    std::unique_ptr<DelayLine> line(new DelayLine(options));
+    auto line = std::make_unique<DelayLine>(options);
     line->listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in place{};
     place.sin_family = AF_INET;

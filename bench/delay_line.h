@@ -26,6 +26,7 @@ class DelayLine {
   public:
     // Listens on 127.0.0.1 and relays from its own threads until destroyed.
     static Result<std::unique_ptr<DelayLine>> open(const DelayLineOptions& options);
+    explicit DelayLine(const DelayLineOptions& options);  // not open yet; use open()
     ~DelayLine();
     DelayLine(const DelayLine&) = delete;
     DelayLine& operator=(const DelayLine&) = delete;
@@ -34,7 +35,6 @@ class DelayLine {
 
   private:
     struct Connection;
-    explicit DelayLine(const DelayLineOptions& options);
     void accept_all();
 
     const DelayLineOptions options_;

@@ -51,6 +51,7 @@ bool count_only(const bench::Case& c, unsigned operations) {
     try {
         if (c.before) c.before();
         c.run(operations);
+        if (c.after) c.after();  // what was posted has arrived
         return true;
     } catch (const bench::Failure& failure) {
         fprintf(stderr, "%s: %s\n", c.name.c_str(), failure.what.c_str());

@@ -130,13 +130,13 @@ class TheWalls(unittest.TestCase):
             self.assertFalse(may - used, path)
 
     def test_files_are_short(self):
-        long = {path for path, file in files("src", "api", "tests") if len(file.read_text().splitlines()) > MOST_LINES}
+        long = {path for path, file in files("src", "api", "tests", "bench") if len(file.read_text().splitlines()) > MOST_LINES}
         self.none([f"{path}:1: more than {MOST_LINES} lines and not in docs/walls.txt" for path in long - self.walls.long_files])
         self.none([f"{path} is short now: take it out of docs/walls.txt" for path in self.walls.long_files - long])
 
     def test_names_say_something(self):
         found = []
-        for path, _ in files("src", "api", "tests", "samples"):
+        for path, _ in files("src", "api", "tests", "samples", "bench"):
             words = re.split(r"[/_.]", path)
             found += [f"{path}:1: '{word}' says nothing" for word in words if word in VAGUE]
         for path, file in files("src", "tests"):
@@ -145,7 +145,7 @@ class TheWalls(unittest.TestCase):
 
     def test_no_naked_new_and_no_detached_thread(self):
         found = []
-        for path, file in files("src", "tests", "samples"):
+        for path, file in files("src", "tests", "samples", "bench"):
             if path.endswith((".cpp", ".h", ".cu")):
                 text = without_comments_and_texts(file.read_text())
                 found += lines_with(r"\bnew\b(?!\s*\()|\.\s*detach\s*\(\s*\)", path, text)
@@ -153,7 +153,7 @@ class TheWalls(unittest.TestCase):
 
     def test_no_test_sleeps(self):
         found = []
-        for path, file in files("src", "tests"):
+        for path, file in files("src", "tests", "bench"):
             is_test = path.startswith("tests/") or re.search(r"_test\.\w+$|/test_\w+\.h$", path)
             if not is_test or path in self.walls.pauses:
                 continue
