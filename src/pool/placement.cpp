@@ -2,34 +2,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <tuple>
 
 namespace bitfusion::pool {
 namespace {
 
-struct Candidate {
-    Device device;
-    uint64_t free = 0;
-
-    bool untouched() const { return free == device.memory_mib; }
-};
-
 // One way to serve the request, with what makes it better or worse than another.
 struct Option {
     uint64_t partition_mib = 0;
-    std::vector<Candidate> chosen;
+    std::vector<Spot> chosen;
 
     auto cost() const {
         size_t opened = 0;
         uint64_t left = 0;
         uint64_t largest = 0;
         std::vector<uint32_t> ordinals;
-        for (const Candidate& candidate : chosen) {
-            opened += candidate.untouched() ? 1 : 0;
-            left += candidate.free - partition_mib;
-            largest = std::max(largest, candidate.device.memory_mib);
-            ordinals.push_back(candidate.device.ordinal);
+        for (const Spot& spot : chosen) {
+            opened += spot.untouched() ? 1 : 0;
+            left += spot.free_mib - partition_mib;
+            largest = std::max(largest, spot.device.memory_mib);
+            ordinals.push_back(spot.device.ordinal);
         }
         std::sort(ordinals.begin(), ordinals.end());
         return std::make_tuple(opened, left, largest, ordinals);
@@ -40,36 +32,36 @@ std::string plural(uint64_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-bool tighter(const Candidate& a, const Candidate& b) {
-    return std::make_tuple(a.untouched(), a.free, a.device.ordinal) <
-           std::make_tuple(b.untouched(), b.free, b.device.ordinal);
+bool tighter(const Spot& a, const Spot& b) {
+    return std::make_tuple(a.untouched(), a.free_mib, a.device.ordinal) <
+           std::make_tuple(b.untouched(), b.free_mib, b.device.ordinal);
 }
 
-std::vector<Candidate> candidates_of(const State& state) {
-    std::vector<Candidate> all;
+std::vector<Spot> spots_of(const State& state) {
+    std::vector<Spot> spots;
     for (const Device& device : state.devices) {
-        if (device.memory_mib > 0) all.push_back({device, free_mib(state, device.ordinal)});
+        const uint64_t free = free_mib(state, device.ordinal);
+        spots.push_back({device, free, free});
     }
-    std::sort(all.begin(), all.end(), tighter);
-    return all;
+    return spots;
 }
 
-// The tightest `gpus` candidates with room for the partition whose smallest GPU has exactly `smallest` MiB
-// (0: any size). `all` is sorted by tightness.
-std::optional<Option> tightest(const std::vector<Candidate>& all, uint32_t gpus, uint64_t partition_mib,
+// The tightest `gpus` spots with room for the partition whose smallest GPU has exactly `smallest` MiB (0: any
+// size). `sorted` is sorted by tightness.
+std::optional<Option> tightest(const std::vector<Spot>& sorted, uint32_t gpus, uint64_t partition_mib,
                                uint64_t smallest) {
     Option option{partition_mib, {}};
-    std::optional<Candidate> anchor;
-    for (const Candidate& candidate : all) {
-        if (candidate.free < partition_mib || candidate.device.memory_mib < smallest) continue;
-        if (!anchor && (smallest == 0 || candidate.device.memory_mib == smallest)) {
-            anchor = candidate;
-            continue;
+    const Spot* anchor = nullptr;
+    for (const Spot& spot : sorted) {
+        if (spot.spare_mib < partition_mib || spot.device.memory_mib < smallest) continue;
+        if (anchor == nullptr && (smallest == 0 || spot.device.memory_mib == smallest)) {
+            anchor = &spot;
+        } else if (option.chosen.size() + 1 < gpus) {
+            option.chosen.push_back(spot);
         }
-        option.chosen.push_back(candidate);
+        if (anchor != nullptr && option.chosen.size() + 1 == gpus) break;
     }
-    if (!anchor || option.chosen.size() + 1 < gpus) return std::nullopt;
-    option.chosen.resize(gpus - 1);
+    if (anchor == nullptr || option.chosen.size() + 1 < gpus) return std::nullopt;
     option.chosen.push_back(*anchor);
     return option;
 }
@@ -86,21 +78,6 @@ std::string free_text(const State& state) {
 }
 
 Refusal refuse(RefusalKind kind, std::string text) { return Refusal{kind, std::move(text)}; }
-
-std::optional<Refusal> malformed(const Request& request) {
-    if (request.gpus == 0) return refuse(RefusalKind::kMalformed, "0 GPUs were asked; ask for at least 1");
-    if (request.memory_mib && request.fraction) {
-        return refuse(RefusalKind::kMalformed,
-                      "a partition in MiB and a fraction were both asked; give one of them");
-    }
-    if (request.memory_mib && *request.memory_mib == 0)
-        return refuse(RefusalKind::kMalformed, "a partition of 0 MiB was asked; ask for at least 1 MiB");
-    if (request.fraction && !(*request.fraction > 0.0 && *request.fraction <= 1.0)) {
-        return refuse(RefusalKind::kMalformed,
-                      "a fraction outside (0.0, 1.0] was asked; ask for more than 0.0 and at most 1.0");
-    }
-    return std::nullopt;
-}
 
 // What this server could not grant even if nothing were leased.
 std::optional<Refusal> impossible(const State& state, const Request& request) {
@@ -147,7 +124,62 @@ std::optional<Refusal> impossible(const State& state, const Request& request) {
     return std::nullopt;
 }
 
-std::string asked_text(const Request& request) {
+std::optional<Grant> whole(const std::vector<Spot>& sorted, uint32_t gpus) {
+    Grant grant;
+    for (const Spot& spot : sorted) {
+        if (grant.parts.size() == gpus) break;
+        if (spot.untouched() && spot.spare_mib == spot.free_mib)
+            grant.parts.push_back({spot.device.ordinal, spot.device.memory_mib});
+    }
+    if (grant.parts.size() < gpus) return std::nullopt;
+    return grant;
+}
+
+std::optional<Grant> partitioned(const std::vector<Spot>& sorted, const Request& request) {
+    std::optional<Option> best;
+    const auto consider = [&best](std::optional<Option> option) {
+        if (option && (!best || option->cost() < best->cost())) best = std::move(option);
+    };
+    if (request.memory_mib) {
+        consider(tightest(sorted, request.gpus, *request.memory_mib, 0));
+    } else {
+        // Which GPU is the smallest of the request decides the partition, so every size is tried as the
+        // smallest.
+        std::vector<uint64_t> sizes;
+        for (const Spot& spot : sorted) {
+            if (std::find(sizes.begin(), sizes.end(), spot.device.memory_mib) == sizes.end())
+                sizes.push_back(spot.device.memory_mib);
+        }
+        for (const uint64_t size : sizes) {
+            const uint64_t partition = partition_of(size, *request.fraction);
+            if (partition > 0) consider(tightest(sorted, request.gpus, partition, size));
+        }
+    }
+    if (!best) return std::nullopt;
+    Grant grant;
+    grant.partition_mib = best->partition_mib;
+    for (const Spot& spot : best->chosen) grant.parts.push_back({spot.device.ordinal, best->partition_mib});
+    return grant;
+}
+
+}  // namespace
+
+std::optional<Refusal> malformed(const Request& request) {
+    if (request.gpus == 0) return refuse(RefusalKind::kMalformed, "0 GPUs were asked; ask for at least 1");
+    if (request.memory_mib && request.fraction) {
+        return refuse(RefusalKind::kMalformed,
+                      "a partition in MiB and a fraction were both asked; give one of them");
+    }
+    if (request.memory_mib && *request.memory_mib == 0)
+        return refuse(RefusalKind::kMalformed, "a partition of 0 MiB was asked; ask for at least 1 MiB");
+    if (request.fraction && !(*request.fraction > 0.0 && *request.fraction <= 1.0)) {
+        return refuse(RefusalKind::kMalformed,
+                      "a fraction outside (0.0, 1.0] was asked; ask for more than 0.0 and at most 1.0");
+    }
+    return std::nullopt;
+}
+
+std::string text_of(const Request& request) {
     const std::string gpus = plural(request.gpus, "GPU");
     if (request.memory_mib) return gpus + " with " + std::to_string(*request.memory_mib) + " MiB";
     if (request.fraction) {
@@ -158,44 +190,21 @@ std::string asked_text(const Request& request) {
     return request.gpus == 1 ? "1 whole GPU" : std::to_string(request.gpus) + " whole GPUs";
 }
 
-std::optional<Grant> whole(const std::vector<Candidate>& all, uint32_t gpus) {
-    std::vector<Candidate> untouched;
-    for (const Candidate& candidate : all) {
-        if (candidate.untouched()) untouched.push_back(candidate);
+std::optional<Grant> fit(const std::vector<Spot>& spots, const Request& request) {
+    std::vector<Spot> sorted;
+    sorted.reserve(spots.size());
+    for (const Spot& spot : spots) {
+        if (spot.spare_mib > 0) sorted.push_back(spot);
     }
-    if (untouched.size() < gpus) return std::nullopt;
-    Grant grant;
-    for (uint32_t i = 0; i < gpus; ++i)
-        grant.parts.push_back({untouched[i].device.ordinal, untouched[i].device.memory_mib});
+    if (sorted.size() < request.gpus) return std::nullopt;
+    std::sort(sorted.begin(), sorted.end(), tighter);
+    auto grant =
+        request.memory_mib || request.fraction ? partitioned(sorted, request) : whole(sorted, request.gpus);
+    if (!grant) return std::nullopt;
+    std::sort(grant->parts.begin(), grant->parts.end(),
+              [](const Part& a, const Part& b) { return a.ordinal < b.ordinal; });
     return grant;
 }
-
-std::optional<Grant> partitioned(const std::vector<Candidate>& all, const Request& request) {
-    std::optional<Option> best;
-    const auto consider = [&best](std::optional<Option> option) {
-        if (option && (!best || option->cost() < best->cost())) best = std::move(option);
-    };
-    if (request.memory_mib) {
-        consider(tightest(all, request.gpus, *request.memory_mib, 0));
-    } else {
-        // Which GPU is the smallest of the request decides the partition, so every size is tried as the
-        // smallest.
-        std::set<uint64_t> sizes;
-        for (const Candidate& candidate : all) sizes.insert(candidate.device.memory_mib);
-        for (const uint64_t size : sizes) {
-            const uint64_t partition = partition_of(size, *request.fraction);
-            if (partition > 0) consider(tightest(all, request.gpus, partition, size));
-        }
-    }
-    if (!best) return std::nullopt;
-    Grant grant;
-    grant.partition_mib = best->partition_mib;
-    for (const Candidate& candidate : best->chosen)
-        grant.parts.push_back({candidate.device.ordinal, best->partition_mib});
-    return grant;
-}
-
-}  // namespace
 
 uint64_t partition_of(uint64_t memory_mib, double fraction) {
     const double exact = static_cast<double>(memory_mib) * fraction;
@@ -216,17 +225,10 @@ uint64_t free_mib(const State& state, uint32_t ordinal) {
 Decision place(const State& state, const Request& request) {
     if (auto refusal = malformed(request)) return *refusal;
     if (auto refusal = impossible(state, request)) return *refusal;
-    const std::vector<Candidate> all = candidates_of(state);
-    auto grant =
-        request.memory_mib || request.fraction ? partitioned(all, request) : whole(all, request.gpus);
-    if (!grant) {
-        return refuse(RefusalKind::kNotNow, "no room now for " + asked_text(request) + ": free are " +
-                                                free_text(state) +
-                                                "; wait with --timeout, or ask for less with -n, -m or -p");
-    }
-    std::sort(grant->parts.begin(), grant->parts.end(),
-              [](const Part& a, const Part& b) { return a.ordinal < b.ordinal; });
-    return *grant;
+    if (auto grant = fit(spots_of(state), request)) return *grant;
+    return refuse(RefusalKind::kNotNow, "no room now for " + text_of(request) + ": free are " +
+                                            free_text(state) +
+                                            "; wait with --timeout, or ask for less with -n, -m or -p");
 }
 
 State with_grant(State state, const std::string& lease, const Grant& grant) {

@@ -70,6 +70,26 @@ Decision place(const State& state, const Request& request);
 // floor(memory x fraction), forgiving the binary rounding of decimal fractions (100 x 0.29 is 29).
 uint64_t partition_of(uint64_t memory_mib, double fraction);
 
+// A device of a server with what no lease holds of it, and how much of that may be given away: less where
+// room is kept for somebody. spare_mib <= free_mib <= device.memory_mib.
+struct Spot {
+    Device device;
+    uint64_t free_mib = 0;
+    uint64_t spare_mib = 0;
+
+    bool untouched() const { return free_mib == device.memory_mib; }
+};
+
+// What is wrong with a request on any server: always kMalformed.
+std::optional<Refusal> malformed(const Request& request);
+
+// The grant alone, for a request that is not malformed; nothing where it does not fit now. place() is this
+// with words.
+std::optional<Grant> fit(const std::vector<Spot>& spots, const Request& request);
+
+// "2 GPUs with 1024 MiB", "1 whole GPU".
+std::string text_of(const Request& request);
+
 // Memory of a device that no lease holds; 0 for an ordinal that the state does not have.
 uint64_t free_mib(const State& state, uint32_t ordinal);
 

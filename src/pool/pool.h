@@ -75,6 +75,8 @@ struct Work {
     uint64_t most_servers_looked_at = 0;  // for one decision
 };
 
+struct Book;
+
 class Pool {
   public:
     explicit Pool(const Settings& settings = {});
@@ -141,7 +143,7 @@ class Pool {
     const Client* client(const std::string& id) const;
     const Claim* claim(const std::string& id) const;
     const Lease* lease(const std::string& id) const;
-    std::vector<const Server*> servers() const;  // in order of joining
+    std::vector<const Server*> servers() const;  // by number
     std::vector<const Client*> clients() const;  // by id
     std::vector<const Claim*> waiting() const;   // in order of their turns
     std::vector<const Lease*> leases() const;    // by id
@@ -153,8 +155,8 @@ class Pool {
     const Work& work() const;
 
   private:
-    struct State;
-    std::unique_ptr<State> state_;
+    explicit Pool(std::unique_ptr<Book> book);
+    std::unique_ptr<Book> book_;
 };
 
 }  // namespace bitfusion::pool

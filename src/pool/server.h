@@ -11,7 +11,8 @@
 
 namespace bitfusion::pool {
 
-// The most GPUs of one server, and the most leases on one.
+// The most servers, the most GPUs of one, and the most leases on one.
+constexpr uint32_t kMostServers = 16384;
 constexpr uint32_t kMostGpus = 64;
 constexpr size_t kMostLeasesOfServer = 4096;
 // A GPU of more than 16 TiB is a mistake of whoever says so.
@@ -25,11 +26,13 @@ struct Gpu {
     std::string uuid;
     std::string name;        // "Tesla V100S-PCIE-32GB"
     std::string capability;  // "7.0"
+
+    bool operator==(const Gpu&) const = default;
 };
 
 struct Server {
     std::string id;       // given at enrolment, never changes
-    uint32_t number = 0;  // its place among the servers in order of joining; given by the pool
+    uint32_t number = 0;  // "server 0": the lowest that was free when it joined; given by the pool
     std::string address;  // of the control port: "172.31.51.20:56001", "[fd00::7]:56001"
     std::string hostname;
     std::string cuda_version;    // "12.4"
@@ -37,6 +40,8 @@ struct Server {
     bool has_rdma = false;
     bool accepts = true;  // "allow new client connections"; false is a drain: running applications finish
     std::vector<Gpu> gpus;
+
+    bool operator==(const Server&) const = default;
 };
 
 }  // namespace bitfusion::pool
