@@ -76,7 +76,7 @@ def take(d, p):
 
 
 def remote_source(d):
-    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/memory_map.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "messages.gen.h"\n',
+    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/handover.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "client_hand.gen.h"', '#include "messages.gen.h"\n',
          "namespace bitfusion::client::remote {\n"]
     for f in d.functions:
         if not f.travels:
@@ -102,17 +102,25 @@ def remote_source(d):
             if p.type == "CUstream" and not (p.role and p.role.word == "ends") and "Get" not in f.symbol and "Capture" not in f.symbol:
                 o.append(f"    {p.name} = resolve_stream({p.name});")
                 o.append(f"    touch_stream({p.name});")
+        if f.symbol == "cuGraphLaunch":
+            o.append("    if (const CUresult given = hand_over(); given != CUDA_SUCCESS) return given;")
         for p in f.parameters:
             if p.role and p.role.word == "within":
                 aligned = f" || {p.name} % {p.role.align} != 0" if p.role.align > 1 else ""
-                o.append(f"    if (!is_device({p.name}, ({extent(p.role.size)}).value){aligned}) return CUDA_ERROR_INVALID_VALUE;")
+                n, size = p.name, f"({extent(p.role.size)}).value"
+                o.append(f"    if (!reaches_gpu({n}, {size}){aligned}) return CUDA_ERROR_INVALID_VALUE;")
+                o.append(f"    if (const CUresult given = hand_over_range({n}, {size}); given != CUDA_SUCCESS) return given;")
         if f.noun in ("memset", "copy") and not any(p.type == "CUstream" for p in f.parameters):
             o.append("    touch_stream(nullptr);")
         o.append(f"    const size_t bytes = {' + '.join(sizes) or '0'};")
         o.append("    const auto encode = [&]([[maybe_unused]] wire::Writer& w) {")
         o += writes
         o.append("    };")
-        if f.mode.word == "post":
+        if f.mode.word == "post" and f.noun == "memset" and not any(p.type == "CUstream" for p in f.parameters):
+            # CUDA lets a set of memory that the host reaches be complete when the call returns.
+            o.append(f"    const CUresult set = session_post(msg::kId_{f.symbol}, bytes, encode);")
+            o.append("    return set == CUDA_SUCCESS && is_shared(dstDevice, 1) ? cuStreamSynchronize(nullptr) : set;")
+        elif f.mode.word == "post":
             o.append(f"    return session_post(msg::kId_{f.symbol}, bytes, encode);")
         else:
             takes = [t for t in (take(d, p) for p in f.parameters) if t]

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "client/context.h"
 #include "client/feedback.h"
+#include "client/handover.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client/stream.h"
@@ -39,6 +40,8 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
     const bool stable = async && is_pinned(src, bytes);
     Session* s = session();
     touch_stream(stream);
+    const CUresult given = hand_over_range(dst, bytes);
+    if (given != CUDA_SUCCESS) return given;
     for (size_t at = 0; at < bytes; at += kPiece) {
         const size_t piece = std::min(kPiece, bytes - at);
         msg::CopyIn m{dst + at, wire_name(stream), async ? kOnStream : 0u, {}};
@@ -47,6 +50,7 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
             static_cast<const uint8_t*>(src) + at, piece, !stable);
         if (result != CUDA_SUCCESS) return result;
     }
+    if (!async && is_shared(dst, bytes)) return cuStreamSynchronize(stream);
     return async ? CUDA_SUCCESS : s->take_deferred();
 }
 
@@ -56,6 +60,8 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
     if (dst == nullptr || !is_device(src, bytes)) return CUDA_ERROR_INVALID_VALUE;
     Session* s = session();
     touch_stream(stream);
+    const CUresult given = hand_over_range(src, bytes);
+    if (given != CUDA_SUCCESS) return given;
     if (async && is_pinned(dst, bytes))
         return post(msg::CopyOutLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
 
@@ -89,6 +95,11 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
 
 bool is_host(CUdeviceptr address, size_t bytes) { return !is_device(address, bytes); }
 
+// Host memory that the GPU shares is copied on the server, in the order of the stream.
+bool is_shared_host(const void* address, size_t bytes) {
+    return anything_shared() && is_device(reinterpret_cast<CUdeviceptr>(address), bytes);
+}
+
 }  // namespace
 
 CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async) {
@@ -102,21 +113,36 @@ CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream s
         return waited;
     }
     if (is_host(src, bytes)) return copy_in(dst, from, bytes, stream, async);
-    return async || stream != nullptr ? remote::cuMemcpyDtoDAsync_v2(dst, src, bytes, stream)
-                                      : remote::cuMemcpyDtoD_v2(dst, src, bytes);
+    const CUresult result = async || stream != nullptr ? remote::cuMemcpyDtoDAsync_v2(dst, src, bytes, stream)
+                                                       : remote::cuMemcpyDtoD_v2(dst, src, bytes);
+    // The program may read it when a synchronous copy returns.
+    if (result == CUDA_SUCCESS && !async && is_shared(dst, bytes)) return cuStreamSynchronize(stream);
+    return result;
 }
 
 CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {
+    if (is_shared_host(srcHost, ByteCount))
+        return copy_between(dstDevice, reinterpret_cast<CUdeviceptr>(srcHost), ByteCount, implicit_stream(),
+                            false);
     return copy_in(dstDevice, srcHost, ByteCount, implicit_stream(), false);
 }
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
                               CUstream hStream) {
+    if (is_shared_host(srcHost, ByteCount))
+        return copy_between(dstDevice, reinterpret_cast<CUdeviceptr>(srcHost), ByteCount,
+                            resolve_stream(hStream), true);
     return copy_in(dstDevice, srcHost, ByteCount, resolve_stream(hStream), true);
 }
 CUresult cuMemcpyDtoH_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount) {
+    if (is_shared_host(dstHost, ByteCount))
+        return copy_between(reinterpret_cast<CUdeviceptr>(dstHost), srcDevice, ByteCount, implicit_stream(),
+                            false);
     return copy_out(dstHost, srcDevice, ByteCount, implicit_stream(), false);
 }
 CUresult cuMemcpyDtoHAsync_v2(void* dstHost, CUdeviceptr srcDevice, size_t ByteCount, CUstream hStream) {
+    if (is_shared_host(dstHost, ByteCount))
+        return copy_between(reinterpret_cast<CUdeviceptr>(dstHost), srcDevice, ByteCount,
+                            resolve_stream(hStream), true);
     return copy_out(dstHost, srcDevice, ByteCount, resolve_stream(hStream), true);
 }
 

@@ -8,6 +8,7 @@
 #include "client/context.h"
 #include "client/copy.h"
 #include "client/feedback.h"
+#include "client/handover.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client/stream.h"
@@ -166,8 +167,16 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
                             async);
     }
     if ((from_host || to_host) && is_capturing(stream)) return CUDA_ERROR_NOT_SUPPORTED;
+    const bool shared = is_shared(source.block.device, 1) || is_shared(target.block.device, 1);
+    if (shared) {
+        const CUresult given = hand_over();
+        if (given != CUDA_SUCCESS) return given;
+    }
     if (from_host && to_host) return copy_on_host(source, target, extent, stream);
-    if (from_host) return copy_in(source, target, extent, stream, async);
+    if (from_host) {
+        const CUresult copied = copy_in(source, target, extent, stream, async);
+        return copied == CUDA_SUCCESS && shared && !async ? cuStreamSynchronize(stream) : copied;
+    }
     if (to_host) return copy_out(source, target, extent, stream, async);
     wire::Block from = source.block;
     wire::Block to = target.block;
@@ -177,7 +186,9 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
         b->depth = extent.depth;
     }
     touch_stream(stream);
-    return post(msg::CopyBlock{bytes_of(from), bytes_of(to), wire_name(stream), async ? 1u : 0u});
+    const CUresult posted =
+        post(msg::CopyBlock{bytes_of(from), bytes_of(to), wire_name(stream), async ? 1u : 0u});
+    return posted == CUDA_SUCCESS && shared && !async ? cuStreamSynchronize(stream) : posted;
 }
 
 CUresult copy_2d(const CUDA_MEMCPY2D* c, CUstream stream, bool async) {

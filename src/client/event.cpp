@@ -4,7 +4,7 @@
 
 #include "client/context.h"
 #include "client/feedback.h"
-#include "client/mapped_memory.h"
+#include "client/handover.h"
 #include "client/session.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
@@ -101,7 +101,8 @@ CUresult cuEventQuery(CUevent hEvent) {
         state_of(hEvent, &state);
     }
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    return state.reached ? state.status : CUDA_ERROR_NOT_READY;
+    if (!state.reached) return CUDA_ERROR_NOT_READY;
+    return state.status == CUDA_SUCCESS ? take_back() : state.status;
 }
 
 CUresult cuEventSynchronize(CUevent hEvent) {
@@ -110,10 +111,13 @@ CUresult cuEventSynchronize(CUevent hEvent) {
     if (!state_of(hEvent, &state)) return CUDA_ERROR_INVALID_HANDLE;
     if (state.captured) return CUDA_ERROR_CAPTURED_EVENT;
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    if (state.reached) return state.status != CUDA_SUCCESS ? state.status : s->take_deferred();
+    if (state.reached) {
+        const CUresult taken = state.status == CUDA_SUCCESS ? take_back() : state.status;
+        return taken != CUDA_SUCCESS ? taken : s->take_deferred();
+    }
     const CUresult result = call(msg::EventSynchronize{wire_name(hEvent)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) event_reached(wire_name(hEvent), state.mark, CUDA_SUCCESS);
-    return result == CUDA_SUCCESS && any_mapped() ? fetch_mapped() : result;
+    return result == CUDA_SUCCESS ? take_back() : result;
 }
 
 CUresult cuEventElapsedTime_v2(float* pMilliseconds, CUevent hStart, CUevent hEnd) {

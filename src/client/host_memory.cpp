@@ -34,7 +34,7 @@ void remember(void* base, size_t bytes, unsigned flags, size_t mapped) {
 void let_go(const void* base, size_t bytes) {
     if (Session* s = session(); s != nullptr) s->flush();
     await_tickets(base, bytes);
-    if (any_mapped()) unmap_from_gpu(const_cast<void*>(base));
+    if (any_mapped()) unmap_from_gpu(reinterpret_cast<uint64_t>(base));
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ CUresult cuMemHostUnregister(void* p) {
 
 CUresult cuMemHostGetFlags(unsigned int* pFlags, void* p) {
     const auto range = range_of(reinterpret_cast<uint64_t>(p));
-    if (pFlags == nullptr || !range || range->kind != MemoryRange::Kind::kHost || range->registered)
+    if (pFlags == nullptr || !range || range->kind != MemoryRange::Kind::kHost)
         return CUDA_ERROR_INVALID_VALUE;
     *pFlags = range->flags;
     return CUDA_SUCCESS;
@@ -94,9 +94,8 @@ CUresult cuMemHostGetFlags(unsigned int* pFlags, void* p) {
 
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* pdptr, void* p, unsigned int Flags) {
     if (pdptr == nullptr || Flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    const auto range = range_of(reinterpret_cast<uint64_t>(p));
-    if (!range || range->kind != MemoryRange::Kind::kHost) return CUDA_ERROR_INVALID_VALUE;
-    return map_into_gpu(reinterpret_cast<void*>(range->base), range->bytes, p, pdptr);
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    return map_into_gpu(p, pdptr);
 }
 
 }  // namespace bitfusion::client

@@ -14,6 +14,7 @@
 #include "client/device.h"
 #include "client/feedback.h"
 #include "client/function.h"
+#include "client/handover.h"
 #include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
@@ -118,15 +119,20 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
         BF_LOG("client", kInfo, "launch of %s refused: error %d", f->symbol.c_str(), shaped);
         return shaped;
     }
-    if (any_mapped() && !is_capturing(stream)) {
-        const CUresult sent = send_mapped(stream);
-        if (sent != CUDA_SUCCESS) return sent;
-    }
     const void* ready = nullptr;
     size_t bytes = 0;
     const CUresult sized = argument_bytes(*f, params, extra, &ready, &bytes);
     if (sized != CUDA_SUCCESS) return sized;
+    if (ready != nullptr) {
+        map_arguments(ready, bytes);
+    } else {
+        for (size_t i = 0; i < f->parameters.size(); ++i) map_arguments(params[i], f->parameters[i].size);
+    }
     touch_stream(stream);
+    if (anything_shared() && !is_capturing(stream)) {
+        const CUresult given = hand_over();
+        if (given != CUDA_SUCCESS) return given;
+    }
     const size_t fixed = msg::Launch{}.size() + attributes.size();
     const CUresult posted = session_post(msg::Launch::kId, fixed + bytes, [&](wire::Writer& w) {
         w.put(f->name);

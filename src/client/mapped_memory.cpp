@@ -8,98 +8,218 @@
 #include <mutex>
 #include <vector>
 
+#include "base/log.h"
+#include "client/context.h"
+#include "client/feedback.h"
+#include "client/memory_map.h"
+#include "client/session.h"
 #include "client_hand.gen.h"
+#include "wire/changes.h"
 
 namespace bitfusion::client {
 namespace {
 
-struct Shadow {
-    size_t bytes = 0;
-    CUdeviceptr device = 0;
-    std::vector<uint8_t> known;  // what host and shadow last agreed on
+constexpr uint64_t kPage = 4096;
+constexpr size_t kPiece = 4u << 20;  // of changes in one message
+// Answers with changes after which a synchronisation returns although kernels go on writing.
+constexpr int kMostAnswers = 1024;
+
+struct Mapping {
+    uint8_t* host;
+    CUdeviceptr device;          // of the first byte
+    CUdeviceptr pages;           // of the worker's pages that hold it
+    bool writable;               // by the program, so by the GPU too
+    std::vector<uint8_t> known;  // what both sides last agreed on
 };
 
-struct Shadows {
-    std::recursive_mutex lock;  // the copies below synchronise nothing, but run through the public calls
-    std::map<uint8_t*, Shadow> by_base;
+struct Mappings {
+    std::mutex lock;
+    std::map<uint64_t, Mapping> by_base;
+    std::map<CUdeviceptr, uint64_t> by_device;  // first device byte -> base
     std::atomic<int> count{0};
 };
 
-Shadows& shadows() {
-    static Shadows* const made = std::make_unique<Shadows>().release();  // outlives every exit handler
+Mappings& mappings() {
+    static Mappings* const made = std::make_unique<Mappings>().release();  // outlives every exit handler
     return *made;
 }
 
-// First and one past the last byte that differ.
-std::pair<size_t, size_t> changed(const uint8_t* now, const std::vector<uint8_t>& known) {
-    const auto first = std::mismatch(known.begin(), known.end(), now).first;
-    if (first == known.end()) return {0, 0};
-    size_t end = known.size();
-    while (known[end - 1] == now[end - 1]) --end;
-    return {static_cast<size_t>(first - known.begin()), end};
+// The worker needs a context to map into and out of; pinned memory may be freed without one.
+class InContext {
+  public:
+    explicit InContext(CUcontext context)
+        : pushed_(current_context() == nullptr && cuCtxPushCurrent_v2(context) == CUDA_SUCCESS) {}
+    ~InContext() {
+        if (pushed_) cuCtxPopCurrent_v2(nullptr);
+    }
+    InContext(const InContext&) = delete;
+    InContext& operator=(const InContext&) = delete;
+
+  private:
+    const bool pushed_;
+};
+
+CUresult send(const wire::Changes& changes) {
+    const msg::MirrorIn m{changes.run_bytes(), {}};
+    return session()->post_bulk(
+        msg::MirrorIn::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, changes.data.data(),
+        changes.data.size(), true);
+}
+
+CUresult send_locked(Mapping* mapping) {
+    for (size_t at = 0; at < mapping->known.size();) {
+        wire::Changes changes;
+        at += wire::gather_changes(mapping->host + at, mapping->known.data() + at, mapping->known.size() - at,
+                                   mapping->device + at, 0, kPiece, &changes);
+        const CUresult result = changes.empty() ? CUDA_SUCCESS : send(changes);
+        if (result != CUDA_SUCCESS) return result;
+    }
+    return CUDA_SUCCESS;
+}
+
+// One run of the worker's answer; what lies outside of every mapping is the rest of a page and nobody's.
+void apply_locked(Mappings& all, uint64_t address, std::span<const uint8_t> data) {
+    auto it = all.by_device.lower_bound(address + data.size());
+    while (it != all.by_device.begin()) {
+        --it;
+        Mapping& m = all.by_base[it->second];
+        const uint64_t end = std::min<uint64_t>(address + data.size(), m.device + m.known.size());
+        const uint64_t first = std::max<uint64_t>(address, m.device);
+        if (first >= end) return;
+        if (!m.writable) continue;
+        memcpy(m.known.data() + (first - m.device), data.data() + (first - address), end - first);
+        memcpy(m.host + (first - m.device), data.data() + (first - address), end - first);
+    }
+}
+
+CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
+    await_tickets(reinterpret_cast<void*>(range.base), range.bytes);
+    Mappings& all = mappings();
+    const std::lock_guard<std::mutex> lock(all.lock);
+    if (const auto found = all.by_base.find(range.base); found != all.by_base.end()) {
+        *device = found->second.device;
+        return CUDA_SUCCESS;
+    }
+    const uint64_t offset = range.base % kPage;
+    const uint64_t bytes = (offset + range.bytes + kPage - 1) / kPage * kPage;
+    uint64_t pages = 0;
+    CUresult result = call(msg::MirrorMap{range.base - offset, bytes},
+                           [&](const msg::MirrorMap::Reply& reply) { pages = reply.device; });
+    if (result != CUDA_SUCCESS) return result;
+    Mapping mapping;
+    mapping.host = reinterpret_cast<uint8_t*>(range.base);
+    mapping.device = pages + offset;
+    mapping.pages = pages;
+    mapping.writable = !range.registered || (range.flags & CU_MEMHOSTREGISTER_READ_ONLY) == 0;
+    mapping.known.resize(range.bytes);  // zeros, as the fresh pages
+    result = send_locked(&mapping);
+    if (result != CUDA_SUCCESS) {
+        post(msg::MirrorUnmap{pages});
+        return result;
+    }
+    if (mapping.device != range.base) {
+        BF_LOG("client", kDebug, "pinned memory at %p is %#llx to kernels", mapping.host,
+               static_cast<unsigned long long>(mapping.device));
+        MemoryRange alias = range;
+        alias.kind = MemoryRange::Kind::kMapped;
+        alias.base = mapping.device;
+        alias.owner = range.base;
+        remember_range(alias);
+    }
+    note_mapping(range.base, mapping.device);
+    *device = mapping.device;
+    all.by_device[mapping.device] = range.base;
+    all.by_base.emplace(range.base, std::move(mapping));
+    ++all.count;
+    return CUDA_SUCCESS;
 }
 
 }  // namespace
 
-bool any_mapped() { return shadows().count.load(std::memory_order_relaxed) != 0; }
+bool any_mapped() { return mappings().count.load(std::memory_order_relaxed) != 0; }
 
-CUresult map_into_gpu(void* base, size_t bytes, const void* at, CUdeviceptr* address) {
-    if (bytes > kMostMapped) return CUDA_ERROR_NOT_SUPPORTED;
-    Shadows& s = shadows();
-    const std::lock_guard<std::recursive_mutex> lock(s.lock);
-    auto* const host = static_cast<uint8_t*>(base);
-    Shadow& shadow = s.by_base[host];
-    if (shadow.device == 0) {
-        CUresult result = cuMemAlloc_v2(&shadow.device, bytes);
-        if (result == CUDA_SUCCESS) result = cuMemcpyHtoD_v2(shadow.device, host, bytes);
-        if (result != CUDA_SUCCESS) {
-            if (shadow.device != 0) cuMemFree_v2(shadow.device);
-            s.by_base.erase(host);
-            return result;
-        }
-        shadow.bytes = bytes;
-        shadow.known.assign(host, host + bytes);
-        ++s.count;
+CUresult map_into_gpu(const void* at, CUdeviceptr* address) {
+    const auto number = reinterpret_cast<uint64_t>(at);
+    const auto range = range_of(number);
+    if (!range || range->kind != MemoryRange::Kind::kHost) return CUDA_ERROR_INVALID_VALUE;
+    CUdeviceptr device = range->mapped_at;
+    if (device == 0) {
+        const InContext of_this_call(range->context);
+        const CUresult result = map_range(*range, &device);
+        if (result != CUDA_SUCCESS) return result;
     }
-    *address = shadow.device + static_cast<uint64_t>(static_cast<const uint8_t*>(at) - host);
+    *address = device + (number - range->base);
     return CUDA_SUCCESS;
 }
 
-void unmap_from_gpu(void* base) {
-    Shadows& s = shadows();
-    const std::lock_guard<std::recursive_mutex> lock(s.lock);
-    const auto found = s.by_base.find(static_cast<uint8_t*>(base));
-    if (found == s.by_base.end()) return;
-    cuMemFree_v2(found->second.device);
-    s.by_base.erase(found);
-    --s.count;
+void map_arguments(const void* arguments, size_t bytes) {
+    const auto* at = static_cast<const uint8_t*>(arguments);
+    for (; bytes >= sizeof(uint64_t); at += sizeof(uint64_t), bytes -= sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, at, sizeof word);
+        if (!may_be_pinned(word)) continue;
+        const auto range = range_of(word);
+        if (!range || range->kind != MemoryRange::Kind::kHost || range->mapped_at != 0) continue;
+        CUdeviceptr device = 0;
+        const CUresult result = map_into_gpu(reinterpret_cast<void*>(word), &device);
+        // It may be a number that only looks like an address, so the launch goes on.
+        if (result != CUDA_SUCCESS || device != word) {
+            BF_LOG("client", kWarn,
+                   "a kernel is given the host address %#llx of pinned memory, which is not its device "
+                   "address (error %d); use cuMemHostGetDevicePointer",
+                   static_cast<unsigned long long>(word), result);
+        }
+    }
 }
 
-CUresult send_mapped(CUstream stream) {
-    Shadows& s = shadows();
-    const std::lock_guard<std::recursive_mutex> lock(s.lock);
-    for (auto& [host, shadow] : s.by_base) {
-        const auto [first, end] = changed(host, shadow.known);
-        if (first == end) continue;
-        std::copy(host + first, host + end, shadow.known.begin() + static_cast<std::ptrdiff_t>(first));
-        // From our own copy: pageable, so it has left before the program can change the original again.
-        const CUresult result =
-            cuMemcpyHtoDAsync_v2(shadow.device + first, shadow.known.data() + first, end - first, stream);
+void unmap_from_gpu(uint64_t base) {
+    Mappings& all = mappings();
+    CUdeviceptr pages = 0;
+    CUcontext context = nullptr;
+    {
+        const std::lock_guard<std::mutex> lock(all.lock);
+        const auto found = all.by_base.find(base);
+        if (found == all.by_base.end()) return;
+        if (const auto range = range_of(base)) context = range->context;
+        pages = found->second.pages;
+        if (found->second.device != base) forget_range(found->second.device, MemoryRange::Kind::kMapped);
+        all.by_device.erase(found->second.device);
+        all.by_base.erase(found);
+        --all.count;
+    }
+    note_mapping(base, 0);
+    const InContext of_this_call(context);
+    if (current_context() != nullptr && !all_idle()) synchronize_context(current_context());
+    post(msg::MirrorUnmap{pages});
+}
+
+CUresult send_mapped() {
+    Mappings& all = mappings();
+    const std::lock_guard<std::mutex> lock(all.lock);
+    for (auto& [base, mapping] : all.by_base) {
+        const CUresult result = send_locked(&mapping);
         if (result != CUDA_SUCCESS) return result;
     }
     return CUDA_SUCCESS;
 }
 
 CUresult fetch_mapped() {
-    Shadows& s = shadows();
-    const std::lock_guard<std::recursive_mutex> lock(s.lock);
-    for (auto& [host, shadow] : s.by_base) {
-        std::vector<uint8_t> now(shadow.bytes);
-        const CUresult result = cuMemcpyDtoH_v2(now.data(), shadow.device, shadow.bytes);
+    Mappings& all = mappings();
+    const std::lock_guard<std::mutex> lock(all.lock);
+    bool more = !all.by_base.empty();
+    for (int i = 0; more && i < kMostAnswers; ++i) {
+        bool good = true;
+        const CUresult result = call(msg::MirrorChanges{}, [&](const msg::MirrorChanges::Reply& reply) {
+            more = reply.more != 0;
+            good = wire::each_change(reply.runs, reply.data, [&](uint64_t address, auto data) {
+                apply_locked(all, address, data);
+                return true;
+            });
+        });
         if (result != CUDA_SUCCESS) return result;
-        // Only what the GPU changed: the program may have written other bytes since the last launch.
-        for (size_t i = 0; i < now.size(); ++i) {
-            if (now[i] != shadow.known[i]) host[i] = shadow.known[i] = now[i];
+        if (!good) {
+            session()->lose("the server sent changes whose parts do not fit together");
+            return CUDA_ERROR_DEVICE_UNAVAILABLE;
         }
     }
     return CUDA_SUCCESS;

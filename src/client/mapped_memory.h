@@ -1,7 +1,10 @@
-// Mapped memory: pinned host memory that kernels reach through a device pointer. The GPU cannot reach the
-// client's RAM, so a shadow on the GPU stands for it: what the program wrote is sent before each launch, what
-// kernels wrote is fetched after each synchronisation. Only bytes that changed travel to the GPU; the shadow
-// is fetched whole, so this is for flags and small buffers. Any thread.
+// Mapped memory: pinned host memory that kernels reach. The GPU cannot reach the client's RAM, so pages of
+// the worker stand for it, if possible at the same address (src/worker/mirror.h). What the program wrote is
+// sent before work that may see it, what kernels wrote is fetched after a synchronisation; only what changed
+// travels, both ways. The program's pages are never protected: system calls into them work as always.
+//
+// Pinned memory is mapped when the program first asks for its device address, gives its host address to a
+// kernel, or sets or copies it as device memory; most pinned memory never is. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,19 +14,18 @@
 
 namespace bitfusion::client {
 
-// The largest host range that gets a shadow.
-constexpr size_t kMostMapped = 16u << 20;
-
-// The device address of a byte of pinned memory that begins at `base`.
-CUresult map_into_gpu(void* base, size_t bytes, const void* at, CUdeviceptr* address);
+// The device address of a byte of pinned memory; maps the range that holds it when need be.
+CUresult map_into_gpu(const void* at, CUdeviceptr* address);
+// Maps pinned memory whose host address stands among the arguments of a kernel.
+void map_arguments(const void* arguments, size_t bytes);
 // Before the host range goes away.
-void unmap_from_gpu(void* base);
+void unmap_from_gpu(uint64_t base);
 
 // Whether any memory is mapped; one relaxed load.
 bool any_mapped();
-// Host writes -> shadows, ahead of the launch that is about to be posted to the stream.
-CUresult send_mapped(CUstream stream);
-// Shadows -> host, after a synchronisation.
+// The program's writes -> the worker, ahead of what is posted next.
+CUresult send_mapped();
+// The GPU's writes -> the program.
 CUresult fetch_mapped();
 
 }  // namespace bitfusion::client

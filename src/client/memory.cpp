@@ -178,8 +178,13 @@ CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
 CUresult cuMemGetAllocationGranularity(size_t* granularity, const CUmemAllocationProp* prop,
                                        CUmemAllocationGranularity_flags option) {
     if (granularity == nullptr || prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
-    return remote::cuMemGetAllocationGranularity(granularity, prop, option);
+    CUmemAllocationProp asked = *prop;
+    // Nodes of host memory are the client's, and one is as good as another.
+    if (asked.location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA ||
+        asked.location.type == CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT) {
+        asked.location = {CU_MEM_LOCATION_TYPE_HOST, 0};
+    }
+    return remote::cuMemGetAllocationGranularity(granularity, &asked, option);
 }
 
 }  // namespace bitfusion::client

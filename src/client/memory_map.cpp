@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <map>
@@ -26,6 +27,7 @@ struct Map {
     std::mutex reserve_lock;
     std::set<uint64_t> reserved;  // blocks
     std::atomic<bool> trusting{false};
+    std::array<std::atomic<uint64_t>, 1024> pinned{};  // a bit for each block that ever was pinned, by hash
 };
 
 Map& map() {
@@ -40,9 +42,35 @@ std::map<uint64_t, MemoryRange>::iterator holding(uint64_t address) {
     return address - it->first < it->second.bytes ? it : map().ranges.end();
 }
 
+// Kernels reach it under the address that it has in the map.
+bool reached(const MemoryRange& range) {
+    return range.kind != MemoryRange::Kind::kHost || range.mapped_at == range.base;
+}
+
+uint64_t pinned_bit(uint64_t block) { return block * 0x9E3779B97F4A7C15u >> 48; }
+
 }  // namespace
 
+bool may_be_pinned(uint64_t address) {
+    const uint64_t bit = pinned_bit(address / kBlock);
+    return (map().pinned[bit / 64].load(std::memory_order_relaxed) >> bit % 64 & 1) != 0;
+}
+
+void note_mapping(uint64_t base, uint64_t mapped_at) {
+    const std::unique_lock<std::shared_mutex> lock(map().lock);
+    const auto found = map().ranges.find(base);
+    if (found != map().ranges.end() && found->second.kind == MemoryRange::Kind::kHost)
+        found->second.mapped_at = mapped_at;
+}
+
 void remember_range(MemoryRange range) {
+    if (range.kind == MemoryRange::Kind::kHost) {
+        for (uint64_t block = range.base / kBlock; block <= (range.base + range.bytes - 1) / kBlock;
+             ++block) {
+            const uint64_t bit = pinned_bit(block);
+            map().pinned[bit / 64].fetch_or(uint64_t{1} << bit % 64, std::memory_order_relaxed);
+        }
+    }
     const std::unique_lock<std::shared_mutex> lock(map().lock);
     range.id = ++map().last_id;
     // What the driver hands out again is free: a range that overlaps is one whose end was not told to us.
@@ -80,7 +108,7 @@ bool is_device(uint64_t address, size_t bytes) {
     // Neighbouring virtual mappings form one range to a copy.
     while (true) {
         const auto found = holding(address);
-        if (found == map().ranges.end() || found->second.kind == MemoryRange::Kind::kHost) return false;
+        if (found == map().ranges.end() || !reached(found->second)) return false;
         const size_t left = found->second.bytes - (address - found->first);
         if (bytes <= left) return true;
         if (found->second.kind != MemoryRange::Kind::kVirtual) return false;
@@ -126,6 +154,7 @@ void forget_objects_of(CUcontext context) {
     const std::unique_lock<std::shared_mutex> lock(map().lock);
     std::erase_if(map().ranges, [&](const auto& entry) {
         return entry.second.context == context && entry.second.kind != MemoryRange::Kind::kHost &&
+               entry.second.kind != MemoryRange::Kind::kMapped &&
                entry.second.kind != MemoryRange::Kind::kVirtual;
     });
 }

@@ -12,7 +12,8 @@
 namespace bitfusion::client {
 
 struct MemoryRange {
-    enum class Kind { kDevice, kPool, kVirtual, kSymbol, kHost };
+    // kMapped: what a pinned range is called by kernels, where that is not its host address.
+    enum class Kind { kDevice, kPool, kVirtual, kSymbol, kHost, kManaged, kMapped };
     Kind kind = Kind::kDevice;
     uint64_t base = 0;
     size_t bytes = 0;
@@ -22,7 +23,8 @@ struct MemoryRange {
     unsigned flags = 0;       // of host memory: as allocated or registered
     bool registered = false;  // host memory that the program allocated itself
     size_t mapped_bytes = 0;  // of host memory: what we mmapped, 0 if registered
-    uint64_t owner = 0;       // of a variable: its module or library
+    uint64_t owner = 0;       // of a variable: its module or library; of kMapped: the host address
+    uint64_t mapped_at = 0;   // of host memory: its device address, 0 while kernels cannot reach it
 };
 
 void remember_range(MemoryRange range);
@@ -32,9 +34,14 @@ void forget_variables(uint64_t owner);
 std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind);
 // The range that holds the address.
 std::optional<MemoryRange> range_of(uint64_t address);
-// Whether [address, address + bytes) lies in device memory, resp. in pinned host memory.
+// Whether [address, address + bytes) lies in memory that the GPU reaches at this address, resp. in pinned
+// host memory.
 bool is_device(uint64_t address, size_t bytes);
 bool is_pinned(const void* address, size_t bytes);
+// False for most addresses that are not pinned host memory, without a lock.
+bool may_be_pinned(uint64_t address);
+// Notes where the GPU reaches the host range that begins at base.
+void note_mapping(uint64_t base, uint64_t mapped_at);
 
 // Takes the numbers [base, base + bytes) out of this process's address space; false when something is there
 // already.

@@ -12,13 +12,16 @@ CUresult answer(void* data, T value) {
     return CUDA_SUCCESS;
 }
 
-bool is_host(const MemoryRange& range) { return range.kind == MemoryRange::Kind::kHost; }
+bool is_host(const MemoryRange& range) {
+    return range.kind == MemoryRange::Kind::kHost || range.kind == MemoryRange::Kind::kMapped;
+}
 
 // `known` is nullptr for memory that CUDA knows nothing of: then `missing` says what the plural form answers,
 // and the singular form fails.
 CUresult one(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, const MemoryRange* known) {
     if (data == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const bool host = known != nullptr && is_host(*known);
+    const bool managed = known != nullptr && known->kind == MemoryRange::Kind::kManaged;
     switch (attribute) {
         case CU_POINTER_ATTRIBUTE_CONTEXT:
             return answer<CUcontext>(data, known != nullptr ? known->context : nullptr);
@@ -27,17 +30,18 @@ CUresult one(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, con
                                           : host           ? CU_MEMORYTYPE_HOST
                                                            : CU_MEMORYTYPE_DEVICE);
         case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
-            if (host) {  // not mapped into the GPU
-                answer<CUdeviceptr>(data, 0);
-                return CUDA_ERROR_INVALID_VALUE;
-            }
+            // Pinned memory that is not mapped yet becomes it under its own address, as far as that is free.
+            if (known != nullptr && known->mapped_at != 0)
+                return answer<CUdeviceptr>(data, known->mapped_at + (pointer - known->base));
             return answer<CUdeviceptr>(data, known == nullptr ? 0 : pointer);
         case CU_POINTER_ATTRIBUTE_HOST_POINTER:
-            if (known != nullptr && !host) {
+            if (known != nullptr && !host && !managed) {
                 answer<void*>(data, nullptr);
                 return CUDA_ERROR_INVALID_VALUE;
             }
-            return answer<void*>(data, host ? reinterpret_cast<void*>(pointer) : nullptr);
+            if (known != nullptr && known->kind == MemoryRange::Kind::kMapped)
+                return answer<void*>(data, reinterpret_cast<void*>(known->owner + (pointer - known->base)));
+            return answer<void*>(data, known != nullptr ? reinterpret_cast<void*>(pointer) : nullptr);
         case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
         case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
             return answer<int>(data, 0);
@@ -45,6 +49,7 @@ CUresult one(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, con
         case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID:
             return answer<unsigned long long>(data, known != nullptr ? known->id : 0);
         case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+            return answer<unsigned>(data, managed ? 1 : 0);
         case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
         case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE:
             return answer<unsigned>(data, 0);

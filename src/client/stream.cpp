@@ -11,7 +11,7 @@
 #include "client/context.h"
 #include "client/device.h"
 #include "client/feedback.h"
-#include "client/mapped_memory.h"
+#include "client/handover.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
@@ -196,11 +196,14 @@ CUresult cuStreamSynchronize(CUstream hStream) {
     const CUstream stream = resolve_stream(hStream);
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
     // Waiting for a capturing stream is an error that also ends the capture: that is the driver's to do.
-    if (!is_capturing(stream) && stream_idle(stream)) return s->take_deferred();
+    if (!is_capturing(stream) && stream_idle(stream)) {
+        const CUresult taken = take_back();
+        return taken != CUDA_SUCCESS ? taken : s->take_deferred();
+    }
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     const CUresult result = call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) stream_done(stream, touch);
-    return result == CUDA_SUCCESS && any_mapped() ? fetch_mapped() : result;
+    return result == CUDA_SUCCESS ? take_back() : result;
 }
 
 CUresult cuStreamQuery(CUstream hStream) {
@@ -211,7 +214,10 @@ CUresult cuStreamQuery(CUstream hStream) {
     if (is_capturing(stream)) return call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (!stream_idle(stream)) s->poll();
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    if (stream_idle(stream)) return s->take_deferred();
+    if (stream_idle(stream)) {
+        const CUresult taken = take_back();
+        return taken != CUDA_SUCCESS ? taken : s->take_deferred();
+    }
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     msg::StreamWatch m{wire_name(stream), 0};
     {
@@ -247,7 +253,10 @@ void stream_reached(uint64_t mark, CUresult status) {
 CUresult synchronize_context(CUcontext context) {
     Session* s = session();
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    if (all_idle()) return s->take_deferred();
+    if (all_idle()) {
+        const CUresult taken = take_back();
+        return taken != CUDA_SUCCESS ? taken : s->take_deferred();
+    }
     const uint64_t touch = last_touch();
     const CUresult result = call(msg::ContextSynchronize{wire_name(context)}, [](const auto&) {});
     if (result != CUDA_SUCCESS) return result;
@@ -259,7 +268,7 @@ CUresult synchronize_context(CUcontext context) {
             if (facts.context == context) stream_done(stream, touch);
         }
     }
-    return any_mapped() ? fetch_mapped() : CUDA_SUCCESS;
+    return take_back();
 }
 
 }  // namespace bitfusion::client

@@ -159,6 +159,21 @@ void serve(Session& s, const Frame& frame, const msg::CopyOut& m) {
     s.reply_status(frame, result == CUDA_SUCCESS ? CUDA_ERROR_OUT_OF_MEMORY : result);
 }
 
+void serve(Session& s, const Frame& frame, const msg::MirrorOut& m) {
+    if (m.byte_count > wire::kMostBody) return s.peer_is_wrong(frame, "size");
+    CUresult result = check_range(s, CUDA_SUCCESS, m.device, m.byte_count);
+    if (result == CUDA_SUCCESS && m.byte_count > Staging::kBytes) result = CUDA_ERROR_INVALID_VALUE;
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    const CUstream stream = result == CUDA_SUCCESS ? s.mirrors.stream(s.context_name(), &result) : nullptr;
+    Staging::Buffer* buffer = result == CUDA_SUCCESS ? buffer_for_copy(s, &result) : nullptr;
+    if (result == CUDA_SUCCESS && buffer != nullptr) {
+        result = s.driver.cuMemcpyDtoHAsync_v2(buffer->data, m.device, m.byte_count, stream);
+        if (result == CUDA_SUCCESS) return answer_when_copied(s, frame, stream, buffer, m.byte_count);
+        s.staging.release(buffer);
+    }
+    s.reply_status(frame, result == CUDA_SUCCESS ? CUDA_ERROR_OUT_OF_MEMORY : result);
+}
+
 void serve(Session& s, const Frame& frame, const msg::CopyOutLater& m) {
     CUresult result = CUDA_SUCCESS;
     const CUstream stream = s.handles.find<CUstream>(m.stream, &result);

@@ -123,6 +123,8 @@ CUresult cuMemAddressFree(Session& s, CUdeviceptr ptr, size_t size) {
 CUresult cuMemCreate(Session& s, CUmemGenericAllocationHandle* handle, size_t size,
                      const CUmemAllocationProp* prop, unsigned long long flags) {
     if (s.driver.cuMemCreate == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+        return CUDA_ERROR_NOT_SUPPORTED;  // memory of this host, which no partition counts
     CUmemAllocationProp seen = *prop;
     s.globalise(seen);
     const int device = s.gpu_of_lease(seen.location.id);
@@ -132,7 +134,7 @@ CUresult cuMemCreate(Session& s, CUmemGenericAllocationHandle* handle, size_t si
         s.memory.refund(device, size);
         return result;
     }
-    s.allocations[*handle] = {device, size};
+    s.allocations[*handle] = {std::make_shared<MemoryTable::Charge>(&s.memory, device, size)};
     return CUDA_SUCCESS;
 }
 
@@ -140,10 +142,25 @@ CUresult cuMemRelease(Session& s, CUmemGenericAllocationHandle handle) {
     if (s.driver.cuMemRelease == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
     const CUresult result = s.driver.cuMemRelease(handle);
     const auto found = s.allocations.find(handle);
-    if (result == CUDA_SUCCESS && found != s.allocations.end()) {
-        s.memory.refund(found->second.device, found->second.bytes);
+    if (result == CUDA_SUCCESS && found != s.allocations.end() && --found->second.references == 0) {
+        s.handles.forget(s.handles.name_of(handle, s.context_name()));
         s.allocations.erase(found);
     }
+    return result;
+}
+
+CUresult cuMemRetainAllocationHandle(Session& s, CUmemGenericAllocationHandle* handle, void* addr) {
+    if (s.driver.cuMemRetainAllocationHandle == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    const CUresult result = s.driver.cuMemRetainAllocationHandle(handle, addr);
+    if (result != CUDA_SUCCESS) return result;
+    const auto found = s.allocations.find(*handle);
+    if (found != s.allocations.end()) {
+        ++found->second.references;
+        return result;
+    }
+    // Released before, and alive only as a mapping.
+    const MemoryTable::Range* range = s.memory.range_holding(reinterpret_cast<uint64_t>(addr));
+    if (range != nullptr) s.allocations[*handle] = {range->physical};
     return result;
 }
 
@@ -151,7 +168,11 @@ CUresult cuMemMap(Session& s, CUdeviceptr ptr, size_t size, size_t offset,
                   CUmemGenericAllocationHandle handle, unsigned long long flags) {
     if (s.driver.cuMemMap == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
     const CUresult result = s.driver.cuMemMap(ptr, size, offset, handle, flags);
-    if (result == CUDA_SUCCESS) s.memory.add(ptr, {size, s.current_device(), 0, 0, false, 0});
+    if (result == CUDA_SUCCESS) {
+        const auto found = s.allocations.find(handle);
+        s.memory.add(ptr, {size, s.current_device(), 0, 0, false, 0,
+                           found != s.allocations.end() ? found->second.charge : nullptr});
+    }
     return result;
 }
 

@@ -76,6 +76,13 @@ bool MemoryTable::within(uint64_t address, uint64_t bytes) const {
     }
 }
 
+const MemoryTable::Range* MemoryTable::range_holding(uint64_t address) const {
+    auto it = ranges_.upper_bound(address);
+    if (it == ranges_.begin()) return nullptr;
+    --it;
+    return address - it->first < it->second.bytes ? &it->second : nullptr;
+}
+
 const MemoryTable::Range* MemoryTable::range_at(uint64_t base) const {
     const auto found = ranges_.find(base);
     return found == ranges_.end() ? nullptr : &found->second;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 
 namespace bitfusion::worker {
 
@@ -21,11 +22,27 @@ class MemoryTable {
   public:
     struct Range {
         uint64_t bytes = 0;
-        int device = 0;        // ordinal of the session
-        uint64_t charged = 0;  // bytes that count against the partition
-        uint64_t context = 0;  // name
-        bool owned = true;     // false: a variable of a module, or a mapping
-        uint64_t owner = 0;    // of a variable: its module's or library's name
+        int device = 0;                  // ordinal of the session
+        uint64_t charged = 0;            // bytes that count against the partition
+        uint64_t context = 0;            // name
+        bool owned = true;               // false: a variable of a module, or a mapping
+        uint64_t owner = 0;              // of a variable: its module's or library's name
+        std::shared_ptr<void> physical;  // of a mapping: keeps the charge of what is mapped
+    };
+    // Bytes of the partition that are given back when the last who holds them lets go: memory made by
+    // cuMemCreate lives until its handle is released and it is mapped nowhere.
+    class Charge {
+      public:
+        Charge(MemoryTable* table, int device, uint64_t bytes)
+            : table_(table), device_(device), bytes_(bytes) {}
+        ~Charge() { table_->refund(device_, bytes_); }
+        Charge(const Charge&) = delete;
+        Charge& operator=(const Charge&) = delete;
+
+      private:
+        MemoryTable* const table_;
+        const int device_;
+        const uint64_t bytes_;
     };
 
     // `partition` is the limit per GPU in bytes; 0: none.
@@ -49,6 +66,7 @@ class MemoryTable {
 
     bool within(uint64_t address, uint64_t bytes) const;
     const Range* range_at(uint64_t base) const;
+    const Range* range_holding(uint64_t address) const;
 
     uint64_t partition() const { return partition_; }
     uint64_t used(int device) const { return usage_ != nullptr ? usage_->bytes[device].load() : 0; }

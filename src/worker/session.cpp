@@ -34,6 +34,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
     : driver(table),
       grant(std::move(granted)),
       staging(&driver),
+      mirrors(&driver),
       link_(std::move(link)),
       inbox_(kInboxBytes) {
     memory.open(usage, grant.memory_mib << 20);
@@ -41,7 +42,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
 
 Session::~Session() {
     host_functions.abandon();
-    for (const auto& [handle, allocation] : allocations) memory.refund(allocation.device, allocation.bytes);
+    allocations.clear();
     memory.refund_all();
 }
 
@@ -110,6 +111,7 @@ void Session::forget_context(uint64_t name) {
     handles.forget_owned(name);
     memory.remove_context(name);
     staging.forget_events(name);
+    mirrors.forget_context(name);
     if (current_name_ == name) {
         current_name_ = 0;
         current_ = nullptr;
@@ -128,7 +130,8 @@ CUresult Session::localise(CUmemLocation& location) {
 CUresult Session::localise(CUmemAllocationProp& prop) {
     prop.win32HandleMetaData = nullptr;
     if (prop.requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
-    return localise(prop.location);
+    // Of host memory a program asks the granularity alone; who makes memory checks that it is a device's.
+    return prop.location.type == CU_MEM_LOCATION_TYPE_HOST ? CUDA_SUCCESS : localise(prop.location);
 }
 CUresult Session::localise(CUmemPoolProps& props) {
     props.win32SecurityAttributes = nullptr;

@@ -30,6 +30,7 @@
 #include "worker/handles.h"
 #include "worker/host_functions.h"
 #include "worker/memory_table.h"
+#include "worker/mirror.h"
 #include "worker/printed.h"
 #include "worker/staging.h"
 
@@ -57,6 +58,7 @@ class Session {
     Handles handles;
     MemoryTable memory;
     Staging staging;
+    Mirrors mirrors;
     HostFunctions host_functions;
     Printed printed;
 
@@ -67,10 +69,10 @@ class Session {
     // What the driver may still read after the call that gave it: JIT options of libraries.
     std::vector<std::shared_ptr<void>> kept;
 
-    // Physical memory made by cuMemCreate, by the driver's handle; charged until its handle is released.
+    // Physical memory made by cuMemCreate, by the driver's handle.
     struct Allocation {
-        int device;
-        uint64_t bytes;
+        std::shared_ptr<void> charge;  // mappings hold it too
+        int references = 1;            // the program's: made once, retained since
     };
     std::unordered_map<CUmemGenericAllocationHandle, Allocation> allocations;
 

@@ -7,7 +7,7 @@ fn("CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)", call(), since=1002
 fn("""CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop,
    unsigned long long flags)""",
    call(), since=10020, hand=WORKER, handle=out(), prop=in_struct())
-fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, hand=WORKER, handle=ends())
+fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, hand=WORKER)
 fn("""CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle,
    unsigned long long flags)""",
    call(), since=10020, hand=BOTH)
@@ -23,7 +23,7 @@ fn("""CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop,
    handle)""",
    call(), since=10020, prop=out())
 fn("CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *addr)",
-   call(), since=11000, handle=out(), addr=device_pointer())
+   call(), since=11000, hand=WORKER, handle=out(), addr=device_pointer())
 fn("""CUresult cuMemExportToShareableHandle(void *shareableHandle, CUmemGenericAllocationHandle handle,
    CUmemAllocationHandleType handleType, unsigned long long flags)""",
    later("shareable handles and multicast"), since=10020)

@@ -51,7 +51,10 @@ CUresult cuMemGetAllocationGranularity(size_t* granularity, const CUmemAllocatio
     return entry_initialized([&] {
         if (granularity == nullptr || option > CU_MEM_ALLOC_GRANULARITY_RECOMMENDED)
             return CUDA_ERROR_INVALID_VALUE;
-        const CUresult result = check_properties(properties);
+        // Host memory cannot be made here, but its granularity may be asked.
+        const bool host = properties != nullptr && properties->type == CU_MEM_ALLOCATION_TYPE_PINNED &&
+                          properties->location.type == CU_MEM_LOCATION_TYPE_HOST;
+        const CUresult result = host ? CUDA_SUCCESS : check_properties(properties);
         if (result == CUDA_SUCCESS) *granularity = kVirtualGranule;
         return result;
     });

@@ -1,0 +1,62 @@
+#include "client/handover.h"
+
+#include <atomic>
+
+#include "client/feedback.h"
+#include "client/mapped_memory.h"
+#include "client/memory_map.h"
+
+namespace bitfusion::client {
+namespace {
+
+// Handovers are counted; those up to `settled` have been taken back after the GPU had become idle.
+std::atomic<uint64_t> g_given{0};
+std::atomic<uint64_t> g_settled{0};
+
+bool shares(uint64_t address) {
+    const auto range = range_of(address);
+    if (!range) return false;
+    if (range->kind == MemoryRange::Kind::kHost) return range->mapped_at == range->base;
+    return range->kind == MemoryRange::Kind::kMapped;
+}
+
+}  // namespace
+
+bool anything_shared() { return any_mapped(); }
+
+bool is_shared(uint64_t address, size_t bytes) {
+    return anything_shared() && (shares(address) || (bytes != 0 && shares(address + bytes - 1)));
+}
+
+CUresult hand_over() {
+    if (!anything_shared()) return CUDA_SUCCESS;
+    g_given.fetch_add(1);
+    return send_mapped();
+}
+
+CUresult hand_over_range(uint64_t address, size_t bytes) {
+    return is_shared(address, bytes) ? hand_over() : CUDA_SUCCESS;
+}
+
+CUresult take_back() {
+    if (!anything_shared()) return CUDA_SUCCESS;
+    const uint64_t given = g_given.load();
+    uint64_t settled = g_settled.load();
+    if (settled >= given) return CUDA_SUCCESS;
+    const bool idle = all_idle();
+    const CUresult result = fetch_mapped();
+    if (result == CUDA_SUCCESS && idle) {
+        while (settled < given && !g_settled.compare_exchange_weak(settled, given)) {
+        }
+    }
+    return result;
+}
+
+bool reaches_gpu(uint64_t address, size_t bytes) {
+    if (is_device(address, bytes)) return true;
+    if (!may_be_pinned(address) || !is_pinned(reinterpret_cast<void*>(address), bytes)) return false;
+    CUdeviceptr device = 0;
+    return map_into_gpu(reinterpret_cast<void*>(address), &device) == CUDA_SUCCESS && device == address;
+}
+
+}  // namespace bitfusion::client

@@ -1,0 +1,27 @@
+// Handover: memory that the program and the GPU share changes hands where CUDA says that it does. Work that
+// may reach it takes it from the program: what the program wrote is sent ahead. A synchronisation gives it
+// back. Pinned memory that is mapped (mapped_memory.h) is the one kind. Any thread; never under a lock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda_types.gen.h"
+
+namespace bitfusion::client {
+
+// Whether there is any such memory; cheap, asked before everything else here.
+bool anything_shared();
+// Whether the range reaches into it.
+bool is_shared(uint64_t address, size_t bytes);
+// Ahead of work that may reach all memory: kernels, graphs.
+CUresult hand_over();
+// Ahead of work that reaches this range alone.
+CUresult hand_over_range(uint64_t address, size_t bytes);
+// After a synchronisation, or a query that found work completed.
+CUresult take_back();
+
+// Whether a device operation may name the range; maps pinned memory that is called by its host address.
+bool reaches_gpu(uint64_t address, size_t bytes);
+
+}  // namespace bitfusion::client
