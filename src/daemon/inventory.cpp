@@ -28,7 +28,7 @@ constexpr uint64_t kMostMemoryMib = UINT64_C(1) << 40;
 // A cold NVIDIA driver without persistence takes seconds a GPU to open.
 constexpr auto kDeadline = std::chrono::seconds(60);
 
-const std::array<const char*, 13> kTelemetry = {"memory_used_mib",
+const std::array<const char*, 15> kTelemetry = {"memory_used_mib",
                                                 "capability",
                                                 "pci",
                                                 "temperature_c",
@@ -40,7 +40,9 @@ const std::array<const char*, 13> kTelemetry = {"memory_used_mib",
                                                 "persistence",
                                                 "ecc_errors",
                                                 "compute_mode",
-                                                "mig"};
+                                                "mig",
+                                                "memory_operations",
+                                                "peers"};
 
 Result<std::string> text_of(const json& object, const char* key, bool required) {
     const auto found = object.find(key);
@@ -106,6 +108,12 @@ Result<Report> parse_report(const std::string& text) {
     report.error = *error;
     const auto cuda = root.find("cuda_version");
     if (cuda != root.end() && cuda->is_number_integer()) report.cuda_version = cuda->get<int64_t>();
+    const auto management = root.find("management_gpus");
+    if (management != root.end() && management->is_number_integer())
+        report.management_gpus = management->get<int64_t>();
+    const auto management_cuda = root.find("management_cuda_version");
+    if (management_cuda != root.end() && management_cuda->is_number_integer())
+        report.management_cuda_version = management_cuda->get<int64_t>();
     const auto gpus = root.find("gpus");
     if (gpus == root.end() || !gpus->is_array() || gpus->size() > kMostGpus)
         return wrong("has no list of at most 64 GPUs");

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Report {
     std::string backend;  // soft or real
     std::string driver_version;
     int64_t cuda_version = 0;
+    std::optional<int64_t> management_gpus;  // as NVML counts and names them; absent without NVML
+    std::optional<int64_t> management_cuda_version;
     std::vector<Gpu> gpus;
     std::string error;  // why there are no GPUs or the report is old; empty when all is well
 };

@@ -28,7 +28,19 @@ Json known(const std::optional<T>& value) {
     return value ? Json(*value) : Json(nullptr);
 }
 
-Json describe(const DriverTable& driver, Management* management, CUdevice device) {
+// Ordinals whose memory the device reaches by itself, "0,2".
+std::string peers_of(const DriverTable& driver, CUdevice device, int count) {
+    std::string peers;
+    for (CUdevice other = 0; other < count; ++other) {
+        int reaches = 0;
+        if (other == device || driver.cuDeviceCanAccessPeer(&reaches, device, other) != CUDA_SUCCESS)
+            continue;
+        if (reaches != 0) peers += (peers.empty() ? "" : ",") + std::to_string(other);
+    }
+    return peers;
+}
+
+Json describe(const DriverTable& driver, Management* management, CUdevice device, int count) {
     char text[256] = "";
     driver.cuDeviceGetName(text, sizeof text, device);
     CUuuid uuid{};
@@ -47,7 +59,10 @@ Json describe(const DriverTable& driver, Management* management, CUdevice device
              {"capability",
               std::to_string(attribute(driver, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)) + "." +
                   std::to_string(attribute(driver, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR))},
-             {"pci", pci}};
+             {"pci", pci},
+             {"memory_operations",
+              attribute(driver, device, CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS) != 0},
+             {"peers", peers_of(driver, device, count)}};
     const Management::Reading reading = management != nullptr ? management->read(pci) : Management::Reading{};
     gpu["memory_used_mib"] = known(reading.memory_used_mib);
     gpu["temperature_c"] = known(reading.temperature_c);
@@ -79,8 +94,12 @@ std::string inventory(const DriverTable& driver, bool real) {
              {"gpus", Json::array()},
              {"error", ""}};
     out["driver_version"] = management ? management->driver_version() : real ? "unknown" : "software";
+    if (management) {
+        out["management_gpus"] = known(management->count());
+        out["management_cuda_version"] = known(management->cuda_version());
+    }
     for (CUdevice device = 0; device < count; ++device)
-        out["gpus"].push_back(describe(driver, management ? &*management : nullptr, device));
+        out["gpus"].push_back(describe(driver, management ? &*management : nullptr, device, count));
     return out.dump();
 }
 

@@ -18,6 +18,7 @@
 #include "worker/grant.h"
 #include "worker/inventory.h"
 #include "worker/session.h"
+#include "worker/traffic.h"
 
 namespace bitfusion::worker {
 namespace {
@@ -54,6 +55,14 @@ Usage* map_usage() {
     return place == MAP_FAILED ? nullptr : static_cast<Usage*>(place);
 }
 
+// Null: the session is served without being counted.
+Traffic* map_traffic() {
+    constexpr size_t kPage = 4096;
+    void* page = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, kUsage, 0);
+    if (page == MAP_FAILED) return nullptr;
+    return reinterpret_cast<Traffic*>(static_cast<char*>(page) + kTrafficOffset);
+}
+
 int serve_client() {
     auto grant = read_grant(kGrant);
     if (!grant) {
@@ -83,7 +92,9 @@ int serve_client() {
     }
     std::string why;
     {
-        Session session(table, std::move(*grant), link::over_socket(kConnection), usage);
+        Traffic* const traffic = map_traffic();
+        Session session(table, std::move(*grant), counted(link::over_socket(kConnection), traffic), usage);
+        session.traffic = traffic;
         Status captured = session.printed.capture();
         if (!captured) BF_LOG("worker", kWarn, "%s", captured.error().what.c_str());
         why = session.run();

@@ -43,6 +43,18 @@ std::string Management::driver_version() const {
     return ask != nullptr && ask(text.data(), text.size()) == 0 ? text.data() : "unknown";
 }
 
+std::optional<unsigned> Management::count() const {
+    unsigned gpus = 0;
+    auto* const ask = function<Code(unsigned*)>("nvmlDeviceGetCount_v2");
+    return ask != nullptr && ask(&gpus) == 0 ? std::optional<unsigned>(gpus) : std::nullopt;
+}
+
+std::optional<int> Management::cuda_version() const {
+    int version = 0;
+    auto* const ask = function<Code(int*)>("nvmlSystemGetCudaDriverVersion_v2");
+    return ask != nullptr && ask(&version) == 0 ? std::optional<int>(version) : std::nullopt;
+}
+
 Management::Reading Management::read(const std::string& pci) const {
     Reading r;
     Device device = nullptr;

@@ -26,6 +26,8 @@ class Management {
     static std::optional<Management> open();
 
     std::string driver_version() const;
+    std::optional<unsigned> count() const;    // GPUs that it sees
+    std::optional<int> cuda_version() const;  // of the driver that it belongs to, 13000
     // The GPU at this PCI address ("00000000:65:00.0").
     Reading read(const std::string& pci) const;
 

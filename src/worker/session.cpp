@@ -185,6 +185,7 @@ void Session::announce_printed() {
 
 void Session::send_bulk(const wire::ReplyHead& head, std::span<const uint8_t> fields, const void* data,
                         size_t bytes) {
+    count_answer();
     wire::ReplyHead complete = head;
     complete.bytes = static_cast<uint32_t>(fields.size() + bytes);
     const std::array<iovec, 4> pieces = {

@@ -33,6 +33,7 @@
 #include "worker/mirror.h"
 #include "worker/printed.h"
 #include "worker/staging.h"
+#include "worker/traffic.h"
 
 namespace bitfusion::worker {
 
@@ -61,6 +62,7 @@ class Session {
     Mirrors mirrors;
     HostFunctions host_functions;
     Printed printed;
+    Traffic* traffic = nullptr;  // what is counted of this session; null: nothing
 
     // Where the parameters of each function lie in its argument block; told to the client with the function's
     // name.
@@ -101,10 +103,15 @@ class Session {
         return current_ != nullptr || contexts_.empty() ? current_ : contexts_.begin()->second.context;
     }
 
+    // One more call that the client waits for is answered.
+    void count_answer() {
+        if (traffic != nullptr) traffic->answers.fetch_add(1, std::memory_order_relaxed);
+    }
     void peer_is_wrong(const Frame& frame, const char* what);
     void posted(const Frame& frame, CUresult result);
     template <typename Fill>
     void reply(const Frame& frame, CUresult result, size_t bytes, const Fill& fill) {
+        count_answer();
         put_message({0, frame.head.id, 0, static_cast<int32_t>(result), frame.head.call},
                     result == CUDA_SUCCESS ? bytes : 0, result == CUDA_SUCCESS, fill);
     }
