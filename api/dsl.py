@@ -13,6 +13,8 @@ Roles of parameters
     in_bytes("n")       n bytes, read;           out_bytes("n")  n bytes, written
     cstring()           NUL-terminated text, read;  out_string("n")  text buffer of n bytes, written
     within("n")         a device address: [value, value + n) must lie in memory of this session; checked on both sides
+    each(n)             an index from 0 to n - 1 that a snapshot holds all answers for
+    versioned("T:v,U:w")  one struct of a type that begins with its size and version; the caller's says which
     Every pointer role takes nullable=True.
 Modes
     call()              one round trip
@@ -21,6 +23,8 @@ Modes
     local()             the client answers by itself, by hand (it may send messages)
     refused("why")      never served: CUDA_ERROR_NOT_SUPPORTED
     later("noun")       not served yet: CUDA_ERROR_NOT_SUPPORTED, logged once with its name
+    snapshot("group")   answered from a snapshot that the worker takes of the whole group at once (NVML)
+    forbidden()         changes the device: NVML_ERROR_NO_PERMISSION, as for a user who is not root (NVML)
 """
 
 import re
@@ -40,6 +44,7 @@ class Role:
     size: str = ""
     nullable: bool = False
     align: int = 1
+    count: int = 0  # of each()
 
 
 def out(nullable=False):
@@ -92,6 +97,15 @@ def within(size, align=1):
     return Role("within", size, align=align)
 
 
+def each(count):
+    return Role("each", count=count)
+
+
+def versioned(types):
+    """[(type, version)] in Role.size, as text."""
+    return Role("versioned", types)
+
+
 @dataclass
 class Mode:
     word: str
@@ -117,6 +131,14 @@ def refused(why):
 
 def later(why):
     return Mode("later", why=why)
+
+
+def snapshot(group):
+    return Mode("snapshot", names=group)
+
+
+def forbidden():
+    return Mode("forbidden", why="it changes the device")
 
 
 @dataclass
@@ -148,6 +170,7 @@ class Function:
     ptds_as: str = ""  # the per-thread variant is this symbol on the thread's stream
     same_as: str = ""  # served by another symbol with the same prototype
     in_table: bool = False
+    result: str = "CUresult"
 
     @property
     def base(self):
@@ -159,7 +182,7 @@ class Function:
 
     @property
     def served(self):
-        return self.mode.word in ("call", "post", "local") or bool(self.same_as)
+        return self.mode.word in ("call", "post", "local", "snapshot") or bool(self.same_as)
 
 
 @dataclass
@@ -253,10 +276,10 @@ class Description:
 
     # ---- words of calls -------------------------------------------------------------------------------------
     def fn(self, prototype, mode, since=0, hand="", ptsz=0, ptds=0, old=False, same_as="", ptds_as="", **roles):
-        m = re.fullmatch(r"CUresult (\w+)\((.*)\)", re.sub(r"\s+", " ", prototype.strip()))
+        m = re.fullmatch(r"(CUresult|nvmlReturn_t|const char \*) ?(\w+)\((.*)\)", re.sub(r"\s+", " ", prototype.strip()))
         if not m:
             raise SpecError(f"not a prototype: {prototype!r}")
-        symbol, text = m.groups()
+        result, symbol, text = m.groups()
         parameters = []
         if text not in ("void", ""):
             for part in split_parameters(text):
@@ -266,7 +289,7 @@ class Description:
                     ptype += " *"
                 parameters.append(Parameter(ptype.strip(), pm.group(2)))
         f = Function(symbol, parameters, mode, self.noun, since, hand, ptsz or ptds,
-                     "_ptsz" if ptsz else ("_ptds" if ptds else ""), old, ptds_as, same_as)
+                     "_ptsz" if ptsz else ("_ptds" if ptds else ""), old, ptds_as, same_as, result=result)
         if any(g.symbol == symbol for g in self.functions):
             raise SpecError(f"{symbol} is described twice")
         known = {p.name: p for p in parameters}

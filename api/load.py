@@ -12,7 +12,7 @@ def description(folder):
     d = dsl.Description()
     words = {n: getattr(dsl, n) for n in ("out", "inout", "in_struct", "in_array", "out_array", "in_bytes", "out_bytes",
                                           "cstring", "out_string", "within", "ends", "device_pointer", "call", "post",
-                                          "local", "refused", "later", "CLIENT", "WORKER", "BOTH")}
+                                          "local", "refused", "later", "each", "versioned", "snapshot", "forbidden", "CLIENT", "WORKER", "BOTH")}
     words |= {n: getattr(d, n) for n in ("handle", "number_handle", "opaque", "alias", "callback", "constant", "enum", "error_text",
                                          "struct", "fn", "message")}
     files = {p.stem: p for p in sorted(pathlib.Path(folder).glob("*.py"))}

@@ -7,14 +7,14 @@ from dsl import Enum, Struct
 from gen.text import BANNER, prototype
 
 
-def types(d):
-    o = [BANNER, "// The CUDA driver API's types, by their public names and layouts.\n#pragma once\n",
+def types(d, api="The CUDA driver API", macro="#define CUDA_CB\n"):
+    o = [BANNER, f"// {api}'s types, by their public names and layouts.\n#pragma once\n",
          "#include <cstddef>\n#include <cstdint>\n"]
     for t in d.types:
         if isinstance(t, Enum):
             values = ", ".join(f"{k} = {v if -(1 << 31) <= v < (1 << 31) else hex(v)}" for k, v in t.values)
             o.append(f"typedef enum {t.name} {{ {values} }} {t.name};")
-    o.append("\n#define CUDA_CB\n")
+    o.append("\n" + macro)
     # cuda.h tags its structs <name>_st; a tag that another type already declared keeps one definition per name
     for t in d.types:
         if isinstance(t, Enum):

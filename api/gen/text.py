@@ -10,7 +10,8 @@ def declaration(parameter):
 
 def prototype(function, name=None):
     inside = ", ".join(declaration(p) for p in function.parameters) or "void"
-    return f"CUresult {name or function.symbol}({inside})"
+    space = "" if function.result.endswith("*") else " "
+    return f"{function.result}{space}{name or function.symbol}({inside})"
 
 
 def arguments(function):

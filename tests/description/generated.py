@@ -29,6 +29,16 @@ def of_the_real_spec():
     return generate.outputs(real_spec(), real_ids())
 
 
+@functools.cache
+def nvml_spec():
+    return load.description(ROOT / "api/spec/nvml")
+
+
+@functools.cache
+def of_nvml():
+    return generate.nvml_outputs(nvml_spec())
+
+
 def spec_of(**texts):
     """The description of a spec whose files have these texts, e.g. spec_of(types="...", memory="...")."""
     with tempfile.TemporaryDirectory() as folder:
@@ -44,4 +54,4 @@ def numbers_of(description, lock_text):
         return load.numbers(description, lock)
 
 
-__all__ = ["ROOT", "dsl", "generate", "load", "numbers_of", "of_the_real_spec", "real_ids", "real_spec", "spec_of"]
+__all__ = ["ROOT", "dsl", "generate", "load", "numbers_of", "nvml_spec", "of_nvml", "of_the_real_spec", "real_ids", "real_spec", "spec_of"]
