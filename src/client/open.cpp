@@ -1,6 +1,5 @@
-// Opening the session: BITFUSION_SESSION says where, cuInit says when.
+// Opening the session: BITFUSION_SESSION says where (connect.h), cuInit says when.
 #include <pthread.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -12,17 +11,14 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/connect.h"
 #include "client/context.h"
 #include "client/device.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
-#include "link/tcp.h"
-#include "wire/hello.h"
 
 namespace bitfusion::client {
 namespace {
-
-constexpr int kConnectTimeoutMs = 10000;
 
 struct Opening {
     std::mutex lock;
@@ -43,62 +39,6 @@ Opening& opening() {
 std::atomic<Session*> g_session{nullptr};
 std::atomic<bool> g_initialised{false};
 std::atomic<bool> g_forked{false};
-
-Status read_exactly(link::Link* link, uint8_t* target, size_t bytes) {
-    for (size_t at = 0; at < bytes;) {
-        auto got = link->receive(target + at, bytes - at, link::Wait::kBlock);
-        if (!got) return tl::unexpected<Error>(got.error());
-        if (got->closed)
-            return fail("the server closed the connection before it answered; look into its log");
-        at += got->bytes;
-    }
-    return {};
-}
-
-std::string program_name() { return program_invocation_short_name; }
-
-Status greet(link::Link* link, const wire::Ticket& ticket) {
-    wire::Hello hello;
-    hello.process = static_cast<uint32_t>(getpid());
-    hello.ticket = ticket;
-    hello.program = program_name();
-    const std::vector<uint8_t> bytes = wire::encode(hello);
-    const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-    Status sent = link->send({&piece, 1});
-    if (!sent) return sent;
-    std::array<uint8_t, wire::kPrefixBytes> head{};
-    Status read = read_exactly(link, head.data(), head.size());
-    if (!read) return read;
-    auto prefix = wire::decode_prefix(head.data(), wire::kWelcomeMagic);
-    if (!prefix) return tl::unexpected<Error>(prefix.error());
-    std::vector<uint8_t> body(prefix->body_bytes);
-    read = read_exactly(link, body.data(), body.size());
-    if (!read) return read;
-    auto welcome = wire::decode_welcome(*prefix, body);
-    if (!welcome) return tl::unexpected<Error>(welcome.error());
-    if (welcome->refusal != wire::Refusal::kNone)
-        return fail("the server refuses this session: " + welcome->text);
-    return {};
-}
-
-Result<std::unique_ptr<link::Link>> connect_session() {
-    const char* where = getenv("BITFUSION_SESSION");
-    if (where == nullptr)
-        return fail("this program has no GPU session; start it with 'bitfusion run -n 1 -- <program>'",
-                    ENOENT);
-    const std::string text = where;
-    const size_t slash = text.find('/');
-    if (slash == std::string::npos)
-        return fail(
-            "BITFUSION_SESSION is not <host>:<port>/<ticket>; start the program with 'bitfusion run'");
-    auto ticket = wire::ticket_from_hex(text.substr(slash + 1));
-    if (!ticket) return tl::unexpected<Error>(ticket.error());
-    auto link = link::connect_tcp(text.substr(0, slash), kConnectTimeoutMs);
-    if (!link) return link;
-    Status greeted = greet(link->get(), *ticket);
-    if (!greeted) return tl::unexpected<Error>(greeted.error());
-    return link;
-}
 
 void open_locked(Opening* o) {
     o->tried = true;

@@ -1,0 +1,17 @@
+// Connecting: where BITFUSION_SESSION says, and the greeting that the server answers. Used by the session of
+// CUDA programs (open.cpp) and by that of programs which only watch (src/nvml).
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "link/link.h"
+
+namespace bitfusion::client {
+
+// A connection that the server has admitted, with a worker at its other end. Blocks up to 10 s for the
+// connection. The error says what is wrong and what to do; its code is ENOENT when this program has no
+// session at all.
+Result<std::unique_ptr<link::Link>> connect_session();
+
+}  // namespace bitfusion::client
