@@ -15,7 +15,7 @@
 namespace bitfusion::daemon {
 namespace {
 
-constexpr off_t kAccountingBytes = 4096;
+constexpr off_t kAccountingBytes = 512 << 10;  // sparse; holds the workers' LeaseMemory (worker/census.h)
 constexpr size_t kMostLeases = 4096;
 constexpr auto kTermGrace = std::chrono::seconds(2);
 constexpr auto kHoldGrace = std::chrono::seconds(10);

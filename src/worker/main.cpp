@@ -3,18 +3,25 @@
 // Started by the daemon with the client's connection on descriptor 3, the grant on 4 and the lease's usage
 // counters on 5. It has no other connection, file or credential.
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/log.h"
 #include "device/device.h"
+#include "device/management.h"
+#include "device/soft/load.h"
+#include "device/soft/management.h"
 #include "device/soft/soft_device.h"
+#include "worker/census.h"
 #include "worker/grant.h"
 #include "worker/inventory.h"
 #include "worker/session.h"
@@ -50,9 +57,36 @@ int print_inventory(std::string backend, int gpus, uint64_t memory_bytes) {
     return opened ? 0 : 1;
 }
 
-Usage* map_usage() {
-    void* place = mmap(nullptr, sizeof(Usage), PROT_READ | PROT_WRITE, MAP_SHARED, kUsage, 0);
-    return place == MAP_FAILED ? nullptr : static_cast<Usage*>(place);
+LeaseMemory* map_lease_memory() {
+    struct stat status {};
+    if (fstat(kUsage, &status) != 0 || status.st_size < static_cast<off_t>(sizeof(LeaseMemory)))
+        return nullptr;
+    void* place = mmap(nullptr, sizeof(LeaseMemory), PROT_READ | PROT_WRITE, MAP_SHARED, kUsage, 0);
+    return place == MAP_FAILED ? nullptr : static_cast<LeaseMemory*>(place);
+}
+
+// What the software GPUs' kernels report, under the lease's own numbers of the GPUs.
+class LoadOfLease : public soft::LoadKeeper {
+  public:
+    LoadOfLease(Census* census, const std::vector<int>& devices) : census_(census), devices_(devices) {}
+    void begin(int gpu) override { census_->begin_load(of_lease(gpu), monotonic_ns()); }
+    void end(int gpu) override { census_->end_load(of_lease(gpu), monotonic_ns()); }
+    unsigned busy_percent(int gpu) override { return census_->busy_percent(of_lease(gpu), monotonic_ns()); }
+
+  private:
+    int of_lease(int ordinal) const {
+        const auto place = std::find(devices_.begin(), devices_.end(), ordinal);
+        return place == devices_.end() ? -1 : static_cast<int>(place - devices_.begin());
+    }
+
+    Census* const census_;
+    const std::vector<int> devices_;
+};
+
+Monitor::Open management_of(const std::string& backend) {
+    if (backend == "real")
+        return [](ManagementTable* table) { return open_management_library(kManagementLibrary, table); };
+    return [](ManagementTable* table) { return soft::open_soft_management(table); };
 }
 
 // Null: the session is served without being counted.
@@ -83,22 +117,32 @@ int serve_client() {
     CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
     if (table.cuThreadExchangeStreamCaptureMode != nullptr) table.cuThreadExchangeStreamCaptureMode(&mode);
     const std::string lease = grant->lease;
-    Usage* const usage = map_usage();
+    LeaseMemory* const memory = map_lease_memory();
+    Usage* const usage = memory != nullptr ? &memory->usage : nullptr;
     if (usage == nullptr && grant->memory_mib != 0) {
         BF_LOG("worker", kError,
                "the lease's usage counters cannot be mapped, so its partition could not be kept; nothing is "
                "served");
         return 2;
     }
+    // Kernels that never end still report when the session is over: never destroyed.
+    Census* const census = std::make_unique<Census>().release();
+    census->join(memory != nullptr ? &memory->census : nullptr, static_cast<uint32_t>(getpid()),
+                 grant->process, grant->program);
+    soft::keep_load(std::make_unique<LoadOfLease>(census, grant->devices).release());
+    const std::string backend = grant->backend;
     std::string why;
     {
         Traffic* const traffic = map_traffic();
         Session session(table, std::move(*grant), counted(link::over_socket(kConnection), traffic), usage);
         session.traffic = traffic;
+        session.report_to(census);
+        session.monitor.open_with(management_of(backend));
         Status captured = session.printed.capture();
         if (!captured) BF_LOG("worker", kWarn, "%s", captured.error().what.c_str());
         why = session.run();
     }
+    census->leave();
     BF_LOG("worker", kInfo, "the session of lease %s is over: %s", lease.c_str(), why.c_str());
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "worker/memory_table.h"
 
+#include "worker/census.h"
+
 namespace bitfusion::worker {
 
 bool MemoryTable::charge(int device, uint64_t bytes) {
@@ -9,11 +11,14 @@ bool MemoryTable::charge(int device, uint64_t bytes) {
     do {
         if (partition_ != 0 && (now > partition_ || bytes > partition_ - now)) return false;
     } while (!used.compare_exchange_weak(now, now + bytes));
+    if (census_ != nullptr) census_->charge(device, bytes);
     return true;
 }
 
 void MemoryTable::refund(int device, uint64_t bytes) {
-    if (usage_ != nullptr) usage_->bytes[device].fetch_sub(bytes);
+    if (usage_ == nullptr) return;
+    usage_->bytes[device].fetch_sub(bytes);
+    if (census_ != nullptr) census_->refund(device, bytes);
 }
 
 void MemoryTable::add(uint64_t base, const Range& range) {

@@ -18,6 +18,8 @@ struct Usage {
     std::atomic<uint64_t> bytes[kMostGpus];
 };
 
+class Census;
+
 class MemoryTable {
   public:
     struct Range {
@@ -44,6 +46,9 @@ class MemoryTable {
         const int device_;
         const uint64_t bytes_;
     };
+
+    // Tells the census what is charged; it must outlive this table.
+    void report_to(Census* census) { census_ = census; }
 
     // `partition` is the limit per GPU in bytes; 0: none.
     void open(Usage* usage, uint64_t partition) {
@@ -76,6 +81,7 @@ class MemoryTable {
   private:
     std::map<uint64_t, Range> ranges_;
     Usage* usage_ = nullptr;
+    Census* census_ = nullptr;
     uint64_t partition_ = 0;
 };
 

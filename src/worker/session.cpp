@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "worker/census.h"
 
 namespace bitfusion::worker {
 namespace {
@@ -44,6 +45,12 @@ Session::~Session() {
     host_functions.abandon();
     allocations.clear();
     memory.refund_all();
+}
+
+void Session::report_to(Census* census) {
+    census_ = census;
+    memory.report_to(census);
+    monitor.watch(census);
 }
 
 // ---- contexts and devices
@@ -89,6 +96,7 @@ int Session::gpu_of_lease(int ordinal) const {
 
 void Session::bind_context(uint64_t name, CUcontext context, int ordinal, bool primary) {
     contexts_[static_cast<uint32_t>(name)] = {context, ordinal, primary};
+    if (census_ != nullptr) census_->uses(gpu_of_lease(ordinal));
     handles.bind(name, context, 0);
 }
 

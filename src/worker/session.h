@@ -31,6 +31,7 @@
 #include "worker/host_functions.h"
 #include "worker/memory_table.h"
 #include "worker/mirror.h"
+#include "worker/monitor.h"
 #include "worker/printed.h"
 #include "worker/staging.h"
 #include "worker/traffic.h"
@@ -63,6 +64,10 @@ class Session {
     HostFunctions host_functions;
     Printed printed;
     Traffic* traffic = nullptr;  // what is counted of this session; null: nothing
+    Monitor monitor;
+
+    // Keeps the lease's other workers informed of this one; before run(). The census outlives the session.
+    void report_to(Census* census);
 
     // Where the parameters of each function lie in its argument block; told to the client with the function's
     // name.
@@ -198,6 +203,7 @@ class Session {
     void idle();
 
     std::unique_ptr<link::Link> link_;
+    Census* census_ = nullptr;
     std::vector<int> visible_;
     std::unordered_map<uint32_t, Context> contexts_;  // by the low half of the name
     uint64_t current_name_ = 0;

@@ -9,8 +9,6 @@
 namespace bitfusion::soft {
 namespace {
 
-constexpr char kName[] = "bitfusion Software GPU";
-
 // A function about one device: body(Gpu&).
 template <typename Body>
 CUresult entry_on_device(CUdevice device, Body&& body) noexcept {
@@ -56,7 +54,7 @@ CUresult cuDeviceGetName(char* name, int length, CUdevice device) {
     return entry_initialized([&] {
         if (name == nullptr || length <= 0) return CUDA_ERROR_INVALID_VALUE;
         if (driver().gpu_of(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-        snprintf(name, static_cast<size_t>(length), "%s", kName);
+        snprintf(name, static_cast<size_t>(length), "%s", kDeviceName);
         return CUDA_SUCCESS;
     });
 }

@@ -19,6 +19,7 @@ namespace bitfusion::soft {
 class Context;
 class MemoryPool;
 
+inline constexpr char kDeviceName[] = "bitfusion Software GPU";
 inline constexpr int kMultiprocessors = 8;
 inline constexpr uint32_t kMaxThreadsPerMultiprocessor = 2048;
 inline constexpr uint32_t kMaxBlocksPerMultiprocessor = 32;

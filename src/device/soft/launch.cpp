@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "device/soft/driver.h"
+#include "device/soft/load.h"
 #include "device/soft/module.h"
 #include "device/soft/occupancy.h"
 
@@ -273,6 +274,7 @@ void run_kernel(Context& context, const KernelWork& work) {
     request.pool = &driver().blocks;
     request.print = [&context](std::string_view text) { context.prints.add(text); };
     request.heap = &heap;
+    const LoadOfKernel load(context.gpu.ordinal());
     const Outcome outcome = run(request);
     if (!outcome) report(context, outcome.fault);
 }
