@@ -67,6 +67,7 @@ Status Builder::add_variable(uint32_t module, uint32_t index) {
     variable.size = text.size;
     variable.alignment = text.alignment;
     variable.managed = text.managed;
+    variable.image = text.image;
     variable.initial = std::move(text.initial);
     if (known != nullptr) {
         if (known->kind != Symbol::Kind::kVariable)

@@ -18,6 +18,7 @@
 #include "device/soft/ptx/code.h"
 #include "device/soft/ptx/syntax.h"
 #include "device/soft/simt/handlers.h"
+#include "device/soft/simt/image_handlers.h"
 
 namespace bitfusion::soft {
 
@@ -166,6 +167,19 @@ class FunctionDecoder {
     bool decode_mma();
     bool decode_ldmatrix();
     bool decode_movmatrix();
+    // decode_image.cpp
+    bool decode_tex();
+    bool decode_tld4();
+    bool decode_image_query();
+    bool decode_suld();
+    bool decode_sust();
+    bool decode_sured();
+    bool take_geometry(ImageGeometry* geometry);
+    bool take_surface(SurfaceForm* form, bool* formatted);
+    bool image_place(const OperandText& text, ImageGeometry geometry, bool whole, uint32_t* image,
+                     std::vector<uint32_t>* list);
+    bool texture_results(const OperandText& text, Type type, std::vector<uint32_t>* list);
+    bool vector_sources(const OperandText& text, Type type, size_t count, std::vector<uint32_t>* list);
 
     // allocate.cpp
     Status finish();

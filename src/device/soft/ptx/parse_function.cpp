@@ -408,7 +408,17 @@ bool Parser::operand(OperandText* out, unsigned depth) {
             if (!operand(&out->elements.back(), depth + 1)) return false;
             if (!accept(',')) break;
         }
-        return expect(close);
+        if (!expect(close)) return false;
+        if (list || !accept('|')) return true;
+        // {a, b}|p: a predicate beside the vector of a tex
+        OperandText pair;
+        pair.kind = OperandText::Kind::kPair;
+        pair.scope = out->scope;
+        pair.elements.push_back(std::move(*out));
+        pair.elements.emplace_back();
+        if (!operand(&pair.elements.back(), depth + 1)) return false;
+        *out = std::move(pair);
+        return true;
     }
     if (token().kind == Token::Kind::kFloat32 || token().kind == Token::Kind::kFloat64) {
         out->kind =

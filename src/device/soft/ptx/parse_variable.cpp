@@ -51,6 +51,12 @@ bool Parser::declaration_prefix(VariableText* out) {
                 advance();
                 advance();
             }
+        } else if (word == "texref" || word == "surfref") {
+            // eight bytes, whose address stands for what the driver has bound
+            out->image = word == "texref" ? ImageVariable::kTexture : ImageVariable::kSurface;
+            out->type = Type::kB64;
+            typed = true;
+            advance();
         } else if (const Type type = type_named(word); type != Type::kNone) {
             out->type = type;
             typed = true;
@@ -110,6 +116,8 @@ bool Parser::variable(Space space, VariableText base, bool in_function) {
             if (total > kLargestVariable) return wrong("the variable is too large; check the PTX text");
             one.size = static_cast<uint64_t>(total);
         }
+        if (one.image != ImageVariable::kNone && (space != Space::kGlobal || token().is('=')))
+            return wrong("a .texref or .surfref is a .global variable without a value; check the PTX text");
         if (token().is('=')) {
             if (space != Space::kGlobal && space != Space::kConst)
                 return wrong("only .global and .const variables have initial values; check the PTX text");

@@ -77,14 +77,18 @@ struct Relocation {
     int64_t addend = 0;
 };
 
-// A module-scope .global or .const variable. Textures, samplers and surfaces do not exist in this GPU.
+// A variable that names a texture or surface instead of holding data: .texref, .surfref.
+enum class ImageVariable : uint8_t { kNone, kTexture, kSurface };
+
+// A module-scope .global or .const variable. Samplers of their own do not exist in this GPU.
 struct Variable {
     std::string name;
     Linkage linkage = Linkage::kStatic;
     VariableSpace space = VariableSpace::kGlobal;
     uint64_t size = 0;  // may be 0 (unsized arrays); the driver still gives it a distinct address
     uint32_t alignment = 1;
-    bool managed = false;            // .attribute(.managed)
+    bool managed = false;  // .attribute(.managed)
+    ImageVariable image = ImageVariable::kNone;
     std::vector<std::byte> initial;  // shorter than size: the rest is zero
     std::vector<Relocation> relocations;
 };

@@ -142,9 +142,9 @@ TEST(Program, RefusesByName) {
     EXPECT_NE(words(".entry k() { .reg .u32 %a; add.u32.cold %a, %a, %a; }")
                   .find("'add.u32.cold' is not supported"),
               std::string::npos);
-    EXPECT_NE(
-        words(".entry k() { .reg .u32 %a; tex.1d.v4.f32.s32 {%a}, [t, {%a}]; }").find("'tex.1d.v4.f32.s32'"),
-        std::string::npos);
+    EXPECT_NE(words(".entry k() { .reg .u32 %a; tex.2dms.v4.f32.s32 {%a}, [t, {%a}]; }")
+                  .find("'tex.2dms.v4.f32.s32'"),
+              std::string::npos);
     EXPECT_NE(words(".entry k() { .reg .u32 %a; add.u32 %a, %a; }").find("takes 3 operands but has 2"),
               std::string::npos);
     EXPECT_NE(words(".entry k() { .reg .u32 %a; .reg .u64 %b; add.u32 %a, %a, %b; }")

@@ -119,6 +119,13 @@ FunctionDecoder::Rule FunctionDecoder::rule_for(std::string_view base) {
         {"ldmatrix", &D::decode_ldmatrix},
         {"stmatrix", &D::decode_ldmatrix},
         {"movmatrix", &D::decode_movmatrix},
+        {"tex", &D::decode_tex},
+        {"tld4", &D::decode_tld4},
+        {"txq", &D::decode_image_query},
+        {"suq", &D::decode_image_query},
+        {"suld", &D::decode_suld},
+        {"sust", &D::decode_sust},
+        {"sured", &D::decode_sured},
     };
     const auto at = rules.find(base);
     return at == rules.end() ? nullptr : at->second;

@@ -39,6 +39,7 @@ struct VariableText {
     bool unsized = false;   // name[]
     bool external = false;  // .extern
     bool managed = false;
+    ImageVariable image = ImageVariable::kNone;
     Linkage linkage = Linkage::kStatic;
     std::vector<std::byte> initial;
     std::vector<RelocationText> relocations;

@@ -113,6 +113,8 @@ struct DeviceHeap {
     std::function<void(uint64_t address)> release;     // never called with 0
 };
 
+class ImageTable;
+
 struct LaunchRequest {
     std::shared_ptr<const LoadedProgram> program;
     uint32_t kernel = 0;  // index into program->program()->kernels()
@@ -132,6 +134,7 @@ struct LaunchRequest {
     // in order.
     std::function<void(std::string_view)> print;
     const DeviceHeap* heap = nullptr;
+    const ImageTable* images = nullptr;         // textures and surfaces; may be null
     const std::atomic<bool>* cancel = nullptr;  // polled; may be null
 };
 
