@@ -1,135 +1,172 @@
 #include "device/soft/array.h"
 
-#include "device/soft/capture.h"
+#include <algorithm>
+
 #include "device/soft/driver.h"
-#include "device/soft/entry.h"
 #include "device/soft/memory.h"
-#include "device/soft/serve.h"
-#include "driver_table.gen.h"
+#include "device/soft/texture_limits.h"
 
 namespace bitfusion::soft {
+namespace {
 
-Array::Array(CUarray number, const ContextPtr& of, const CUDA_ARRAY3D_DESCRIPTOR& as, uint64_t at,
-             uint64_t size)
-    : handle(number), context(of), gpu(of->gpu), description(as), address(at), bytes(size) {}
+// Rows begin at multiples of the largest access of a surface.
+constexpr uint64_t kPitchUnit = 16;
 
-// The storage goes when the last copy that uses the array is over.
-Array::~Array() { release(address, {MemoryKind::kArray}); }
+uint64_t pitch_of(const CUDA_ARRAY3D_DESCRIPTOR& description) {
+    return (description.Width * element_bytes(description) + kPitchUnit - 1) & ~(kPitchUnit - 1);
+}
+
+// False when the product does not fit 64 bits.
+bool bytes_of(const CUDA_ARRAY3D_DESCRIPTOR& description, uint64_t* bytes) {
+    return !__builtin_mul_overflow(pitch_of(description), std::max<uint64_t>(description.Height, 1), bytes) &&
+           !__builtin_mul_overflow(*bytes, std::max<uint64_t>(description.Depth, 1), bytes);
+}
+
+bool fits(const CUDA_ARRAY3D_DESCRIPTOR& d, int width, int height, int depth) {
+    return d.Width <= static_cast<uint64_t>(attribute_limit(width)) &&
+           d.Height <= static_cast<uint64_t>(attribute_limit(height)) &&
+           d.Depth <= static_cast<uint64_t>(attribute_limit(depth));
+}
+
+}  // namespace
+
+ArrayStorage::~ArrayStorage() { release(address, {MemoryKind::kArray}); }
 
 uint64_t Array::row_bytes() const { return description.Width * element_bytes(description); }
+uint64_t Array::pitch() const { return pitch_of(description); }
 
-uint64_t element_bytes(const CUDA_ARRAY3D_DESCRIPTOR& description) {
-    if (description.NumChannels != 1 && description.NumChannels != 2 && description.NumChannels != 4)
-        return 0;
-    switch (description.Format) {
+uint64_t element_bytes(CUarray_format format, unsigned channels) {
+    if (channels != 1 && channels != 2 && channels != 4) return 0;
+    switch (format) {
         case CU_AD_FORMAT_UNSIGNED_INT8:
         case CU_AD_FORMAT_SIGNED_INT8:
-            return description.NumChannels;
+            return channels;
         case CU_AD_FORMAT_UNSIGNED_INT16:
         case CU_AD_FORMAT_SIGNED_INT16:
         case CU_AD_FORMAT_HALF:
-            return uint64_t{2} * description.NumChannels;
+            return uint64_t{2} * channels;
         case CU_AD_FORMAT_UNSIGNED_INT32:
         case CU_AD_FORMAT_SIGNED_INT32:
         case CU_AD_FORMAT_FLOAT:
-            return uint64_t{4} * description.NumChannels;
+            return uint64_t{4} * channels;
+        // Normalized formats carry the number of channels in their name.
+        case CU_AD_FORMAT_UNORM_INT8X1:
+        case CU_AD_FORMAT_SNORM_INT8X1:
+            return channels == 1 ? 1 : 0;
+        case CU_AD_FORMAT_UNORM_INT8X2:
+        case CU_AD_FORMAT_SNORM_INT8X2:
+            return channels == 2 ? 2 : 0;
+        case CU_AD_FORMAT_UNORM_INT8X4:
+        case CU_AD_FORMAT_SNORM_INT8X4:
+            return channels == 4 ? 4 : 0;
+        case CU_AD_FORMAT_UNORM_INT16X1:
+        case CU_AD_FORMAT_SNORM_INT16X1:
+            return channels == 1 ? 2 : 0;
+        case CU_AD_FORMAT_UNORM_INT16X2:
+        case CU_AD_FORMAT_SNORM_INT16X2:
+            return channels == 2 ? 4 : 0;
+        case CU_AD_FORMAT_UNORM_INT16X4:
+        case CU_AD_FORMAT_SNORM_INT16X4:
+            return channels == 4 ? 8 : 0;
         default:
             return 0;
     }
 }
 
-namespace {
+uint64_t element_bytes(const CUDA_ARRAY3D_DESCRIPTOR& description) {
+    return element_bytes(description.Format, description.NumChannels);
+}
 
-using ArrayPtr = std::shared_ptr<Array>;
+CUresult check_array(const CUDA_ARRAY3D_DESCRIPTOR& d, bool mipmapped) {
+    constexpr unsigned kKnown = CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_SURFACE_LDST | CUDA_ARRAY3D_CUBEMAP |
+                                CUDA_ARRAY3D_TEXTURE_GATHER | CUDA_ARRAY3D_DEPTH_TEXTURE |
+                                CUDA_ARRAY3D_COLOR_ATTACHMENT;
+    if ((d.Flags & ~kKnown) != 0) return CUDA_ERROR_NOT_SUPPORTED;
+    if (element_bytes(d) == 0 || d.Width == 0) return CUDA_ERROR_INVALID_VALUE;
+    const bool layered = (d.Flags & CUDA_ARRAY3D_LAYERED) != 0;
+    const bool surface = (d.Flags & CUDA_ARRAY3D_SURFACE_LDST) != 0;
+    bool good = false;
+    if ((d.Flags & CUDA_ARRAY3D_CUBEMAP) != 0) {
+        good = d.Width == d.Height && (layered ? d.Depth != 0 && d.Depth % 6 == 0 : d.Depth == 6) &&
+               d.Width <=
+                   static_cast<uint64_t>(attribute_limit(CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURECUBEMAP_WIDTH)) &&
+               d.Depth <= static_cast<uint64_t>(
+                              attribute_limit(CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURECUBEMAP_LAYERED_LAYERS));
+    } else if (layered && d.Height == 0) {
+        good = d.Depth != 0 && fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_LAYERED_WIDTH, 0,
+                                    CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_LAYERED_LAYERS);
+    } else if (layered) {
+        good = d.Depth != 0 && fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LAYERED_WIDTH,
+                                    CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LAYERED_HEIGHT,
+                                    CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LAYERED_LAYERS);
+    } else if (d.Depth != 0) {
+        good = d.Height != 0 && (fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_WIDTH,
+                                      CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_HEIGHT,
+                                      CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_DEPTH) ||
+                                 (!surface && fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_WIDTH_ALTERNATE,
+                                                   CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_HEIGHT_ALTERNATE,
+                                                   CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE3D_DEPTH_ALTERNATE)));
+    } else if (d.Height != 0) {
+        const bool gather = (d.Flags & CUDA_ARRAY3D_TEXTURE_GATHER) != 0;
+        if (gather)
+            good = fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_GATHER_WIDTH,
+                        CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_GATHER_HEIGHT, 0);
+        else if (mipmapped)
+            good = fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_MIPMAPPED_WIDTH,
+                        CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_MIPMAPPED_HEIGHT, 0);
+        else
+            good = fits(d, CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_WIDTH,
+                        CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_HEIGHT, 0);
+    } else {
+        good = fits(d,
+                    mipmapped ? CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_MIPMAPPED_WIDTH
+                    : surface ? CU_DEVICE_ATTRIBUTE_MAXIMUM_SURFACE1D_WIDTH
+                              : CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_WIDTH,
+                    0, 0);
+    }
+    return good ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
 
-constexpr uint64_t kMostExtent = 1 << 17;
+CUDA_ARRAY3D_DESCRIPTOR level_description(const CUDA_ARRAY3D_DESCRIPTOR& base, unsigned level) {
+    const auto smaller = [level](size_t extent) {
+        return extent == 0 ? 0 : std::max<size_t>(extent >> level, 1);
+    };
+    CUDA_ARRAY3D_DESCRIPTOR d = base;
+    d.Width = smaller(base.Width);
+    d.Height = smaller(base.Height);
+    if ((base.Flags & (CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_CUBEMAP)) == 0) d.Depth = smaller(base.Depth);
+    return d;
+}
 
-CUresult make_array(const ContextPtr& context, CUarray* out, const CUDA_ARRAY3D_DESCRIPTOR& description) {
-    const uint64_t element = element_bytes(description);
-    if (element == 0 || description.Width == 0) return CUDA_ERROR_INVALID_VALUE;
-    if (description.Depth != 0 && description.Height == 0) return CUDA_ERROR_INVALID_VALUE;
-    if (description.Width > kMostExtent || description.Height > kMostExtent ||
-        description.Depth > kMostExtent)
-        return CUDA_ERROR_INVALID_VALUE;
-    // Layers and cube maps would need textures to be of use, sparse arrays cuMemMapArrayAsync.
-    if ((description.Flags & ~static_cast<unsigned>(CUDA_ARRAY3D_SURFACE_LDST)) != 0)
-        return CUDA_ERROR_NOT_SUPPORTED;
-    const CUresult captured = forbid_in_capture(context);
-    if (captured != CUDA_SUCCESS) return captured;
-    const uint64_t rows = description.Height == 0 ? 1 : description.Height;
-    const uint64_t planes = description.Depth == 0 ? 1 : description.Depth;
-    const uint64_t bytes = description.Width * element * rows * planes;
+CUresult allocate_array(const ContextPtr& context, const CUDA_ARRAY3D_DESCRIPTOR& description,
+                        unsigned levels, std::vector<uint64_t>* offsets,
+                        std::shared_ptr<const ArrayStorage>* storage) {
+    uint64_t total = 0;
+    for (unsigned level = 0; level < levels; ++level) {
+        offsets->push_back(total);
+        uint64_t bytes = 0;
+        if (!bytes_of(level_description(description, level), &bytes) ||
+            __builtin_add_overflow(total, bytes, &total) || total > context->gpu.memory_bytes())
+            return CUDA_ERROR_OUT_OF_MEMORY;
+        total = (total + kTextureAlignment - 1) & ~(kTextureAlignment - 1);
+    }
     CUdeviceptr address = 0;
-    const CUresult result = allocate(context, bytes, 512, MemoryKind::kArray, &address);
+    const CUresult result = allocate(context, total, kTextureAlignment, MemoryKind::kArray, &address);
     if (result != CUDA_SUCCESS) return result;
-    // Kernels reach arrays through textures only, never by address.
-    context->gpu.arena().set_open(address, bytes, false);
-    auto array = std::make_shared<Array>(driver().arrays.issue(), context, description, address, bytes);
-    *out = array->handle;
-    driver().arrays.add(array->handle, array);
+    *storage = std::make_shared<ArrayStorage>(address, total);
+    // Kernels reach arrays through textures and surfaces only, never by address.
+    context->gpu.arena().set_open(address, total, false);
     return CUDA_SUCCESS;
 }
 
-CUresult cuArrayCreate_v2(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* description) {
-    return entry_in_context([&](const ContextPtr& context) {
-        if (out == nullptr || description == nullptr) return CUDA_ERROR_INVALID_VALUE;
-        CUDA_ARRAY3D_DESCRIPTOR whole{};
-        whole.Width = description->Width;
-        whole.Height = description->Height;
-        whole.Format = description->Format;
-        whole.NumChannels = description->NumChannels;
-        return make_array(context, out, whole);
-    });
-}
-
-CUresult cuArray3DCreate_v2(CUarray* out, const CUDA_ARRAY3D_DESCRIPTOR* description) {
-    return entry_in_context([&](const ContextPtr& context) {
-        if (out == nullptr || description == nullptr) return CUDA_ERROR_INVALID_VALUE;
-        return make_array(context, out, *description);
-    });
-}
-
-CUresult cuArrayGetDescriptor_v2(CUDA_ARRAY_DESCRIPTOR* out, CUarray handle) {
-    return entry_in_context([&](const ContextPtr&) {
-        if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
-        const ArrayPtr array = driver().arrays.find(handle);
-        if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-        *out = {};
-        out->Width = array->description.Width;
-        out->Height = array->description.Height;
-        out->Format = array->description.Format;
-        out->NumChannels = array->description.NumChannels;
-        return CUDA_SUCCESS;
-    });
-}
-
-CUresult cuArray3DGetDescriptor_v2(CUDA_ARRAY3D_DESCRIPTOR* out, CUarray handle) {
-    return entry_in_context([&](const ContextPtr&) {
-        if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
-        const ArrayPtr array = driver().arrays.find(handle);
-        if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-        *out = array->description;
-        return CUDA_SUCCESS;
-    });
-}
-
-CUresult cuArrayDestroy(CUarray handle) {
-    return entry_in_context([&](const ContextPtr& context) {
-        if (driver().arrays.find(handle) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-        const CUresult result = synchronize(*context);
-        driver().arrays.remove(handle);
-        return result;
-    });
-}
-
-}  // namespace
-
-void serve_arrays(DriverTable* table) {
-    BF_SERVE(cuArrayCreate_v2);
-    BF_SERVE(cuArray3DCreate_v2);
-    BF_SERVE(cuArrayGetDescriptor_v2);
-    BF_SERVE(cuArray3DGetDescriptor_v2);
-    BF_SERVE(cuArrayDestroy);
+void forget_arrays(const ContextPtr& context) {
+    Driver& all = driver();
+    for (const auto& array : all.arrays.all()) {
+        if (array->context.lock() == context) all.arrays.remove(array->handle);
+    }
+    for (const auto& pyramid : all.mipmapped_arrays.all()) {
+        if (pyramid->context.lock() == context) all.mipmapped_arrays.remove(pyramid->handle);
+    }
 }
 
 }  // namespace bitfusion::soft

@@ -115,9 +115,8 @@ void tear_down(const ContextPtr& context) {
     for (const EventPtr& event : all.events.all()) {
         if (event->context.lock() == context) all.events.remove(event->handle);
     }
-    for (const auto& array : all.arrays.all()) {
-        if (array->context.lock() == context) all.arrays.remove(array->handle);
-    }
+    all.images.remove_context(context->id);
+    forget_arrays(context);
     free_memory(*context);
 }
 

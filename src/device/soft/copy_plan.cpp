@@ -51,8 +51,8 @@ CUresult resolve(const Corner& corner, const CopyPlan& plan, CopySide* side) {
             return CUDA_ERROR_INVALID_VALUE;
         if (end_x > array.row_bytes() || end_y > array.rows() || end_z > array.planes())
             return CUDA_ERROR_INVALID_VALUE;
-        side->pitch = array.row_bytes();
-        side->slice = side->pitch * array.rows();
+        side->pitch = array.pitch();
+        side->slice = array.slice();
         side->address = array.address + corner.z * side->slice + corner.y * side->pitch + corner.x;
         return CUDA_SUCCESS;
     }

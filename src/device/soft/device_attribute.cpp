@@ -1,13 +1,14 @@
 #include "device/soft/device_attribute.h"
 
 #include "device/soft/simt/grid.h"
+#include "device/soft/texture_limits.h"
 
 namespace bitfusion::soft {
 namespace {
 
 constexpr int kMostPitch = 0x7fffffff;
 
-// What does not depend on the device. Zero: the software GPU has no textures, no RDMA, no handles to share.
+// What does not depend on the device. Zero: the software GPU has no RDMA, no handles to share.
 int constant_attribute(CUdevice_attribute attribute) {
     switch (attribute) {
         case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
@@ -47,11 +48,6 @@ int constant_attribute(CUdevice_attribute attribute) {
             return 64;
         case CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE:
             return 4 << 20;
-        case CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT:
-        case CU_DEVICE_ATTRIBUTE_SURFACE_ALIGNMENT:
-            return 512;
-        case CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT:
-            return 32;
         case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
             return kMultiprocessors;
         case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR:
@@ -96,7 +92,7 @@ int constant_attribute(CUdevice_attribute attribute) {
         case CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED:
             return 1;
         default:
-            return 0;
+            return attribute_limit(attribute);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "device/soft/event.h"
 #include "device/soft/gpu.h"
 #include "device/soft/handles.h"
+#include "device/soft/images.h"
 #include "device/soft/memory_map.h"
 #include "device/soft/scheduler.h"
 #include "device/soft/simt/grid.h"
@@ -28,10 +29,12 @@ class Capture;
 class Graph;
 class GraphExec;
 class GraphNode;
+class ImageReference;
 class Library;
 class LibraryKernel;
 class LinkState;
 class MemoryPool;
+class MipmappedArray;
 class Module;
 class ModuleFunction;
 class PhysicalMemory;
@@ -75,6 +78,10 @@ struct Driver {
     Handles<GraphExec, CUgraphExec> graph_execs{13};
     Handles<PhysicalMemory, CUmemGenericAllocationHandle> physical{14};
     Handles<UserObject, CUuserObject> user_objects{15};
+    Images images;  // numbered as a table of kind 16 would be
+    Handles<MipmappedArray, CUmipmappedArray> mipmapped_arrays{17};
+    Handles<ImageReference, CUtexref> texture_references{18};
+    Handles<ImageReference, CUsurfref> surface_references{19};
 
     std::atomic<uint64_t> last_id{0};  // contexts, streams, captures, grids
     uint64_t next_id() { return ++last_id; }

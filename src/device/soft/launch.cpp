@@ -243,6 +243,7 @@ CUresult plan_launch(const ContextPtr& context, const LaunchParameters& given, K
     if (result == CUDA_SUCCESS) result = check_kernel(launch, *function, context->gpu);
     if (result == CUDA_SUCCESS) result = copy_arguments(function->kernel(), launch, &work->parameters);
     if (result != CUDA_SUCCESS) return result;
+    if (const ModulePtr module = function->module.lock()) work->references = bound_references(*module);
     work->function = std::move(function);
     work->handle = launch.function;
     work->grid = {launch.grid[0], launch.grid[1], launch.grid[2]};
@@ -275,6 +276,8 @@ void run_kernel(Context& context, const KernelWork& work) {
     request.print = [&context](std::string_view text) { context.prints.add(text); };
     request.heap = &heap;
     const LoadOfKernel load(context.gpu.ordinal());
+    const std::shared_ptr<const ImageTable> images = images_of_launch(work.references);
+    request.images = images.get();
     const Outcome outcome = run(request);
     if (!outcome) report(context, outcome.fault);
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "device/soft/driver.h"
+#include "device/soft/image_reference.h"
 #include "device/soft/memory.h"
 
 namespace bitfusion::soft {
@@ -114,6 +115,7 @@ CUresult load_module(const ContextPtr& context, std::shared_ptr<const Program> p
         all.functions.add(function->handle, function);
         module->functions.push_back(std::move(function));
     }
+    add_references(*module);
     all.modules.add(module->handle, module);
     {
         const std::lock_guard lock(context->mutex);
@@ -131,6 +133,7 @@ void unload(const ModulePtr& module) {
         const std::lock_guard lock(context->mutex);
         std::erase(context->modules, module);
     }
+    remove_references(*module);
     free_variables(*module);
 }
 

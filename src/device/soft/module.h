@@ -19,6 +19,7 @@
 
 namespace bitfusion::soft {
 
+class ImageReference;
 class Library;
 class LibraryKernel;
 class Module;
@@ -66,8 +67,9 @@ class Module {
     CUmodule handle = nullptr;
     std::weak_ptr<Context> context;
     std::shared_ptr<const LoadedProgram> loaded;
-    std::vector<FunctionPtr> functions;  // as Program::kernels()
-    std::vector<uint64_t> addresses;     // as Program::variables()
+    std::vector<FunctionPtr> functions;                       // as Program::kernels()
+    std::vector<uint64_t> addresses;                          // as Program::variables()
+    std::vector<std::shared_ptr<ImageReference>> references;  // .texref and .surfref variables
     bool of_library = false;
 
     const Program& program() const { return *loaded->program(); }

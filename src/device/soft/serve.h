@@ -35,6 +35,8 @@ void serve_occupancy(DriverTable* table);
 void serve_pointers(DriverTable* table);
 void serve_streams(DriverTable* table);
 void serve_stream_values(DriverTable* table);
+void serve_texture_references(DriverTable* table);
+void serve_textures(DriverTable* table);
 void serve_user_objects(DriverTable* table);
 void serve_virtual_memory(DriverTable* table);
 

@@ -12,6 +12,7 @@
 #include "device/soft/driver.h"
 #include "device/soft/entry.h"
 #include "device/soft/graph.h"
+#include "device/soft/image_reference.h"
 #include "device/soft/link.h"
 #include "device/soft/memory_pool.h"
 #include "device/soft/module.h"
@@ -134,6 +135,8 @@ Status open_soft_device(const SoftOptions& options, DriverTable* table) {
     serve_pointers(table);
     serve_streams(table);
     serve_stream_values(table);
+    serve_texture_references(table);
+    serve_textures(table);
     serve_user_objects(table);
     serve_virtual_memory(table);
     serve_earlier_variants(table);

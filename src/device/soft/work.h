@@ -11,6 +11,7 @@
 
 #include "cuda_api.gen.h"
 #include "device/soft/copy_plan.h"
+#include "device/soft/image_reference.h"
 #include "device/soft/simt/grid.h"
 #include "device/soft/task.h"
 
@@ -34,6 +35,7 @@ struct KernelWork {
     bool cooperative = false;
     std::vector<std::byte> parameters;  // laid out as the kernel declares them
     std::vector<CUlaunchAttribute> attributes;
+    BoundReferences references;
 };
 
 struct CopyWork {
