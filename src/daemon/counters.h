@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "daemon/traffic.h"
+
 namespace bitfusion::daemon {
 
 struct Counters {
@@ -23,6 +25,8 @@ struct Counters {
     uint64_t leases_granted = 0;
     uint64_t leases_refused = 0;
     uint64_t leases_ended = 0;
+    Traffic traffic_of_ended;  // of the leases that are over
+    AttachTimes attach_times;
 };
 
 }  // namespace bitfusion::daemon

@@ -81,13 +81,14 @@ std::string grant_text(const Lease& lease, const wire::Hello& hello, const Repor
 }
 
 Dispatcher::Dispatcher(asio::io_context& io, const Settings& settings, std::string worker,
-                       Inventory& inventory, Leases& leases, Counters& counters)
+                       Inventory& inventory, Leases& leases, Counters& counters, Probes& probes)
     : io_(io),
       settings_(settings),
       worker_(std::move(worker)),
       inventory_(inventory),
       leases_(leases),
       counters_(counters),
+      probes_(probes),
       acceptor_(io),
       slots_(std::make_shared<int>(0)) {}
 
@@ -133,6 +134,7 @@ Task<void> Dispatcher::refuse(tcp::socket& socket, wire::Refusal refusal, std::s
 Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_ptr<void> slot) {
     const auto socket = std::make_shared<tcp::socket>(std::move(accepted));
     const std::string peer = peer_text(*socket);
+    const Clock::time_point connected = Clock::now();
     asio::steady_timer deadline(io_, kHelloDeadline);
     const auto late = std::make_shared<bool>(false);
     deadline.async_wait([socket, late](const boost::system::error_code& error) {
@@ -181,6 +183,16 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
         drop("its hello is cut short");
         co_return;
     }
+    if (probes_.knows(hello->ticket) && !probes_.has_room()) {
+        co_await refuse(*socket, wire::Refusal::kBusy,
+                        "the server is measuring with others; try again in some seconds");
+        co_return;
+    }
+    if (probes_.take(hello->ticket)) {
+        deadline.cancel();
+        co_await probes_.serve(*socket);
+        co_return;
+    }
     const LeasePointer lease = leases_.by_ticket(hello->ticket);
     if (!lease) {
         ++counters_.hello_ticket;
@@ -190,15 +202,16 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
             "no lease has this ticket: it ended or never was; start the program with: bitfusion run");
         co_return;
     }
-    co_await admit(*socket, lease, *hello, peer);
+    if (co_await admit(*socket, lease, *hello, peer))
+        counters_.attach_times.add(std::chrono::duration<double>(Clock::now() - connected).count());
 }
 
-Task<void> Dispatcher::admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer) {
+Task<bool> Dispatcher::admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer) {
     if (lease->workers.size() >= kMostWorkersOfALease) {
         ++counters_.hello_busy;
         co_await refuse(socket, wire::Refusal::kBusy,
                         "the lease has its most processes, 256; end some of the program's processes");
-        co_return;
+        co_return false;
     }
     auto worker = start_worker(worker_, *lease, socket.native_handle());
     if (!worker) {
@@ -207,7 +220,7 @@ Task<void> Dispatcher::admit(tcp::socket& socket, LeasePointer lease, wire::Hell
         co_await refuse(
             socket, wire::Refusal::kBusy,
             "the server cannot start a worker; see its log: journalctl -u bitfusion-manager.service");
-        co_return;
+        co_return false;
     }
     const pid_t pid = worker->pid;
     leases_.add_worker(lease, pid);
@@ -228,10 +241,11 @@ Task<void> Dispatcher::admit(tcp::socket& socket, LeasePointer lease, wire::Hell
         BF_LOG("daemon", kInfo, "lease %s: %s went away while its worker %d started", lease->id.c_str(),
                peer.c_str(), static_cast<int>(pid));
         if (lease->workers.contains(pid)) kill(-pid, SIGTERM);
-        co_return;
+        co_return false;
     }
     BF_LOG("daemon", kInfo, "lease %s: worker %d for %s pid %u at %s", lease->id.c_str(),
            static_cast<int>(pid), harmless(hello.program, 255).c_str(), hello.process, peer.c_str());
+    co_return true;
 }
 
 }  // namespace bitfusion::daemon

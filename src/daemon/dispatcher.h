@@ -20,6 +20,7 @@
 #include "daemon/counters.h"
 #include "daemon/inventory.h"
 #include "daemon/lease.h"
+#include "daemon/probe.h"
 #include "daemon/settings.h"
 
 namespace bitfusion::daemon {
@@ -29,7 +30,7 @@ class Dispatcher {
     using tcp = asio::ip::tcp;
 
     Dispatcher(asio::io_context& io, const Settings& settings, std::string worker, Inventory& inventory,
-               Leases& leases, Counters& counters);
+               Leases& leases, Counters& counters, Probes& probes);
 
     Result<uint16_t> listen();  // the port
     void start();
@@ -39,7 +40,8 @@ class Dispatcher {
     Task<void> accept();
     Task<void> serve(tcp::socket socket, std::shared_ptr<void> slot);
     Task<void> refuse(tcp::socket& socket, wire::Refusal refusal, std::string text);
-    Task<void> admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer);
+    // Whether a worker has the connection now.
+    Task<bool> admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer);
 
     asio::io_context& io_;
     const Settings& settings_;
@@ -47,6 +49,7 @@ class Dispatcher {
     Inventory& inventory_;
     Leases& leases_;
     Counters& counters_;
+    Probes& probes_;
     tcp::acceptor acceptor_;
     std::shared_ptr<void> slots_;  // each stranger holds a copy
 };

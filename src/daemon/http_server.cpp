@@ -8,6 +8,7 @@
 #include <boost/beast/http.hpp>
 
 #include "base/log.h"
+#include "daemon/backups.h"
 #include "daemon/listen.h"
 
 namespace bitfusion::daemon {
@@ -19,10 +20,11 @@ using tcp = asio::ip::tcp;
 using nlohmann::json;
 
 constexpr size_t kMostHeaderBytes = 8192;
-constexpr uint64_t kMostBodyBytes = 65536;
+constexpr uint64_t kUsualBodyBytes = 65536;
 constexpr long kMostConnections = 1024;
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
-constexpr auto kReplyDeadline = std::chrono::seconds(10);
+constexpr auto kLongRequestDeadline = std::chrono::seconds(60);  // of those that may bring more
+constexpr auto kReplyDeadline = std::chrono::seconds(60);
 constexpr auto kHeartbeat = std::chrono::seconds(5);
 constexpr int kPeerSilenceMs = 30000;  // a hold's peer whose host vanished is noticed after this long
 
@@ -35,10 +37,10 @@ http::response<http::string_body> response_of(const Reply& reply, bool keep_aliv
     response.version(11);
     response.result(reply.status);
     response.set(http::field::server, "bitfusion");
-    response.set(http::field::content_type, "application/json");
+    response.set(http::field::content_type, reply.content_type);
     response.set(http::field::cache_control, "no-store");
     response.keep_alive(keep_alive);
-    if (!reply.body.is_null()) response.body() = dump(reply.body);
+    response.body() = reply.body.is_null() ? reply.text : dump(reply.body);
     response.prepare_payload();
     return response;
 }
@@ -118,13 +120,22 @@ Task<void> HttpServer::serve(beast::tcp_stream stream, [[maybe_unused]] std::sha
     boost::system::error_code local_error;
     const auto local = stream.socket().local_endpoint(local_error);
     if (local_error) co_return;
-    beast::flat_buffer buffer(kMostHeaderBytes + kMostBodyBytes);
+    beast::flat_buffer buffer(kMostHeaderBytes + kUsualBodyBytes);
     for (;;) {
         http::request_parser<http::string_body> parser;
         parser.header_limit(kMostHeaderBytes);
-        parser.body_limit(kMostBodyBytes);
+        parser.body_limit(kMostBackupBytes);  // until the target is known
         stream.expires_after(kRequestDeadline);
-        const auto [error, got] = co_await http::async_read(stream, buffer, parser, kNoThrow);
+        auto [error, got] = co_await http::async_read_header(stream, buffer, parser, kNoThrow);
+        if (!error) {
+            const uint64_t most = most_body_bytes(std::string(parser.get().target()));
+            parser.body_limit(most);
+            if (most > kUsualBodyBytes) stream.expires_after(kLongRequestDeadline);
+            if (parser.content_length().value_or(0) > most)
+                error = http::error::body_limit;
+            else
+                std::tie(error, got) = co_await http::async_read(stream, buffer, parser, kNoThrow);
+        }
         if (error) {
             const bool said_something = parser.got_some() || buffer.size() > 0;
             if (error == beast::error::timeout) {

@@ -245,6 +245,7 @@ void Leases::finish_if_idle(const LeasePointer& lease) {
     if (leases_.erase(lease->id) == 0) return;
     state_ = pool::without_lease(std::move(state_), lease->id);
     ++counters_.leases_ended;
+    counters_.traffic_of_ended += read_traffic(lease->accounting.get());
     BF_LOG("daemon", kInfo, "lease %s is over", lease->id.c_str());
     changed_.ring();
 }

@@ -17,6 +17,9 @@
 #include "daemon/http_server.h"
 #include "daemon/inventory.h"
 #include "daemon/lease.h"
+#include "daemon/look_routes.h"
+#include "daemon/observer.h"
+#include "daemon/probe.h"
 #include "daemon/routes.h"
 
 namespace bitfusion::daemon {
@@ -49,6 +52,13 @@ std::vector<std::string> inventory_arguments(const Settings& settings) {
             "--software-memory", std::to_string(settings.software_memory)};
 }
 
+// <root>/lib/bitfusion/bitfusion-worker
+std::string root_of(const std::string& worker) {
+    std::string root = worker;
+    for (int level = 0; level < 3; ++level) root.resize(std::min(root.size(), root.rfind('/')));
+    return root;
+}
+
 class Manager {
   public:
     Manager(asio::io_context& io, const Settings& settings, const Installation& installation)
@@ -57,9 +67,12 @@ class Manager {
           children_(io),
           inventory_(io, children_, installation.worker, inventory_arguments(settings)),
           leases_(io, children_, counters_, settings.auto_release_timeout),
-          api_(inventory_, leases_, counters_, installation.version),
+          observer_(io, settings, inventory_, leases_, counters_, root_of(installation.worker)),
+          probes_(io),
+          look_(settings, inventory_, counters_, observer_, probes_, installation.version),
+          api_(inventory_, leases_, counters_, look_, installation.version),
           control_(io, settings, api_, leases_, counters_),
-          data_(io, settings, installation.worker, inventory_, leases_, counters_),
+          data_(io, settings, installation.worker, inventory_, leases_, counters_, probes_),
           signals_(io, SIGTERM, SIGINT) {}
 
     Status open() {
@@ -70,6 +83,7 @@ class Manager {
         control_port_ = *control;
         data_port_ = *data;
         api_.set_ports({control_port_, data_port_});
+        look_.set_data_port(data_port_);
         signals_.async_wait([this](const boost::system::error_code& error, int number) {
             if (error) return;
             BF_LOG("daemon", kInfo, "signal %d: ending", number);
@@ -86,6 +100,7 @@ class Manager {
         co_await inventory_.refresh(kAnyAge);
         api_.take_inventory();
         if (ending_) co_return;
+        observer_.start([this] { api_.take_inventory(); });
         control_.start();
         data_.start();
         announce();
@@ -112,6 +127,7 @@ class Manager {
     Task<void> shut_down() {
         if (ending_) co_return;
         ending_ = true;
+        observer_.stop();
         control_.stop();
         data_.stop();
         co_await leases_.end_all("the manager ends");
@@ -126,6 +142,9 @@ class Manager {
     Children children_;
     Inventory inventory_;
     Leases leases_;
+    Observer observer_;
+    Probes probes_;
+    LookApi look_;
     Api api_;
     HttpServer control_;
     Dispatcher data_;

@@ -1,3 +1,4 @@
+#include "daemon/look_routes.h"
 #include "daemon/routes.h"
 
 namespace bitfusion::daemon {
@@ -35,7 +36,8 @@ constexpr const char* kDocument = R"json({
       "409": {"description": "held by another connection", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}}}},
   "/v1/openapi.json": {"get": {"summary": "This document",
     "responses": {"200": {"description": "OpenAPI 3.0", "content": {"application/json": {"schema": {"type": "object"}}}}}}},
-  "/v1/health": {"get": {"summary": "Whether the server can serve, and counters since its start",
+  "/v1/health": {"get": {"summary": "Whether the server can serve: its health checks, and counters since its start",
+    "parameters": [{"name": "fresh", "in": "query", "schema": {"type": "boolean"}, "description": "true: run the checks now (at most every 2 s)"}],
     "responses": {"200": {"description": "health", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}}}}}
 },
 "components": {
@@ -83,8 +85,9 @@ constexpr const char* kDocument = R"json({
       "backend": {"type": "string", "enum": ["soft", "real", ""]}, "driver_version": {"type": "string"}, "cuda_version": {"type": "integer"},
       "inventory_error": {"type": "string", "description": "why GPUs are missing; empty when all is well"},
       "running_tasks": {"type": "integer"}, "gpus": {"type": "array", "items": {"$ref": "#/components/schemas/Gpu"}}}},
-    "Health": {"type": "object", "required": ["status", "inventory_error", "counters"], "properties": {
-      "status": {"type": "string", "enum": ["pass", "fatal"]}, "inventory_error": {"type": "string"},
+    "Health": {"type": "object", "required": ["status", "checks", "inventory_error", "counters"], "properties": {
+      "status": {"type": "string", "enum": ["pass", "marginal", "fatal"], "description": "the worst of the checks that count"},
+      "checks": {"type": "array", "items": {"$ref": "#/components/schemas/Check"}}, "inventory_error": {"type": "string"},
       "counters": {"type": "object", "additionalProperties": {"type": "integer"}}}}
   }
 }})json";
@@ -92,7 +95,11 @@ constexpr const char* kDocument = R"json({
 }  // namespace
 
 const nlohmann::json& openapi_document() {
-    static const nlohmann::json document = nlohmann::json::parse(kDocument);
+    static const nlohmann::json document = [] {
+        nlohmann::json whole = nlohmann::json::parse(kDocument);
+        whole.merge_patch(look_document());
+        return whole;
+    }();
     return document;
 }
 

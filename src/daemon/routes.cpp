@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "daemon/dispatcher.h"
+#include "daemon/look_routes.h"
 #include "wire/hello.h"
 
 namespace bitfusion::daemon {
@@ -70,17 +71,28 @@ Status parse_client(const json& object, Client* client) {
 }  // namespace
 
 const std::vector<Route>& routes() {
-    static const std::vector<Route> all = {
-        {verb::get, "/v1/server"},           {verb::get, "/v1/leases"},
-        {verb::post, "/v1/leases"},          {verb::delete_, "/v1/leases/{id}"},
-        {verb::get, "/v1/leases/{id}/hold"}, {verb::get, "/v1/openapi.json"},
-        {verb::get, "/v1/health"},
-    };
+    static const std::vector<Route> all = [] {
+        std::vector<Route> list = {
+            {verb::get, "/v1/server"},           {verb::get, "/v1/leases"},
+            {verb::post, "/v1/leases"},          {verb::delete_, "/v1/leases/{id}"},
+            {verb::get, "/v1/leases/{id}/hold"}, {verb::get, "/v1/openapi.json"},
+            {verb::get, "/v1/health"},
+        };
+        list.insert(list.end(), look_routes().begin(), look_routes().end());
+        return list;
+    }();
     return all;
 }
 
+uint64_t most_body_bytes(const std::string& target) {
+    return target.starts_with("/v1/restore") ? kMostBackupBytes : 65536;
+}
+
 Reply error_reply(unsigned status, const std::string& text) {
-    return {status, json{{"error", text}}, nullptr, nullptr};
+    Reply reply;
+    reply.status = status;
+    reply.body = {{"error", text}};
+    return reply;
 }
 
 namespace {
@@ -138,8 +150,12 @@ Result<LeaseRequest> parse_lease_request(const std::string& body) {
     return request;
 }
 
-Api::Api(Inventory& inventory, Leases& leases, Counters& counters, std::string version)
-    : inventory_(inventory), leases_(leases), counters_(counters), version_(std::move(version)) {}
+Api::Api(Inventory& inventory, Leases& leases, Counters& counters, LookApi& look, std::string version)
+    : inventory_(inventory),
+      leases_(leases),
+      counters_(counters),
+      look_(look),
+      version_(std::move(version)) {}
 
 void Api::take_inventory() {
     std::vector<pool::Device> devices;
@@ -249,11 +265,12 @@ Reply Api::hold_lease(const std::string& id) {
     return reply;
 }
 
-Reply Api::health() const {
-    const Report& report = inventory_.report();
+Reply Api::health(const std::string& query) const {
     Reply reply;
-    reply.body = {{"status", report.error.empty() ? "pass" : "fatal"},
-                  {"inventory_error", report.error},
+    json checks = look_.health(query == "fresh=true");
+    reply.body = {{"status", checks["status"]},
+                  {"checks", checks["checks"]},
+                  {"inventory_error", inventory_.report().error},
                   {"counters",
                    {{"control_connections", counters_.control_connections},
                     {"control_requests", counters_.control_requests},
@@ -282,6 +299,13 @@ Task<Reply> Api::answer(ApiRequest request) {
     std::string id;
     std::string known = path;
     const std::string prefix = std::string(kLeasesPath) + "/";
+    for (const Route& route : look_routes()) {
+        const std::string pattern = route.path;
+        const size_t hole = pattern.find("{id}");
+        if (hole == std::string::npos || !path.starts_with(pattern.substr(0, hole))) continue;
+        id = path.substr(hole);
+        if (!id.empty() && id.find('/') == std::string::npos) known = pattern;
+    }
     if (path.starts_with(prefix)) {
         const size_t slash = path.find('/', prefix.size());
         id = path.substr(prefix.size(), slash == std::string::npos ? slash : slash - prefix.size());
@@ -295,8 +319,11 @@ Task<Reply> Api::answer(ApiRequest request) {
     }
     if (!path_exists) co_return error_reply(404, "no such path; see /v1/openapi.json");
     if (!route_exists) co_return error_reply(405, "this path has another method; see /v1/openapi.json");
+    for (const Route& route : look_routes()) {
+        if (known == route.path && request.verb == route.verb) co_return look_.answer(known, id, request);
+    }
     if (known == "/v1/server") co_return co_await server(query, request.local_ip);
-    if (known == "/v1/health") co_return health();
+    if (known == "/v1/health") co_return health(query);
     if (known == "/v1/openapi.json") co_return openapi_reply();
     if (known == "/v1/leases/{id}/hold") co_return hold_lease(id);
     if (known == "/v1/leases/{id}") co_return co_await delete_lease(id);

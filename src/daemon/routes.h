@@ -16,7 +16,9 @@ namespace bitfusion::daemon {
 
 struct Reply {
     unsigned status = 200;
-    nlohmann::json body;  // null: no body
+    nlohmann::json body;  // null: `text` is the body
+    std::string text;
+    const char* content_type = "application/json";
     LeasePointer hold;    // the response stays open for as long as this lease is held
     LeasePointer unsent;  // a lease that ends when the reply cannot be delivered
 };
@@ -37,6 +39,8 @@ struct Route {
 // Every route, for the test that compares them with the OpenAPI document.
 const std::vector<Route>& routes();
 
+class LookApi;
+
 class Api {
   public:
     struct Ports {
@@ -44,7 +48,7 @@ class Api {
         uint16_t data = 0;
     };
 
-    Api(Inventory& inventory, Leases& leases, Counters& counters, std::string version);
+    Api(Inventory& inventory, Leases& leases, Counters& counters, LookApi& look, std::string version);
     void set_ports(Ports ports) { ports_ = ports; }
     // Called after every refresh of the inventory that this room asked for.
     void take_inventory();
@@ -59,14 +63,18 @@ class Api {
     Reply granted_reply(const LeasePointer& lease, const std::string& local_ip) const;
     Reply list_leases() const;
     Reply hold_lease(const std::string& id);
-    Reply health() const;
+    Reply health(const std::string& query) const;
 
     Inventory& inventory_;
     Leases& leases_;
     Counters& counters_;
+    LookApi& look_;
     std::string version_;
     Ports ports_;
 };
+
+// The most bytes that a request to this target may bring.
+uint64_t most_body_bytes(const std::string& target);
 
 Reply error_reply(unsigned status, const std::string& text);
 

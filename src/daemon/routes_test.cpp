@@ -16,6 +16,8 @@ std::string verb_key(verb verb) {
             return "get";
         case verb::post:
             return "post";
+        case verb::put:
+            return "put";
         case verb::delete_:
             return "delete";
         default:

@@ -55,6 +55,18 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
         if (!duration) return tl::unexpected(duration.error());
         if (duration->count() == 0) return fail("more than 0 seconds are expected");
         settings->auto_release_timeout = *duration;
+    } else if (key == "state-dir") {
+        if (!value.empty() && value[0] != '/') return fail("an absolute path is expected");
+        settings->state_dir = value;
+    } else if (key == "metrics-interval") {
+        auto duration = parse_duration(value);
+        if (!duration) return tl::unexpected(duration.error());
+        if (duration->count() == 0) return fail("more than 0 seconds are expected");
+        settings->metrics_interval = *duration;
+    } else if (key == "history-series") {
+        auto count = parse_number(value, 100000);
+        if (!count) return tl::unexpected(count.error());
+        settings->history_series = static_cast<uint32_t>(*count);
     } else if (key == "port-file") {
         settings->port_file = value;
     }
@@ -73,6 +85,10 @@ const std::vector<SettingRow>& setting_rows() {
         {"software-gpus", "1", "number of software GPUs (backend soft)"},
         {"software-memory", "4GiB", "memory of each software GPU (backend soft)"},
         {"auto-release-timeout", "10m", "end a lease that nobody holds or uses for this long (s, m, h)"},
+        {"state-dir", "",
+         "folder for history, backups and which health checks count; without it nothing is kept"},
+        {"metrics-interval", "10s", "how often GPUs are measured (s, m, h)"},
+        {"history-series", "1024", "the most series that the history keeps, 134 KiB each and 8 a GPU"},
         {"port-file", "", "file that receives the two listening addresses when the manager is ready"},
     };
     return rows;

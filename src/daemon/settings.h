@@ -26,6 +26,9 @@ struct Settings {
     uint64_t software_memory = 0;  // bytes per software GPU
     std::chrono::seconds auto_release_timeout{0};
     std::string port_file;  // empty: none
+    std::string state_dir;  // empty: nothing is kept
+    std::chrono::seconds metrics_interval{10};
+    uint32_t history_series = 1024;
 };
 
 struct SettingRow {

@@ -64,14 +64,24 @@ def freeze(pid):
     wait_until(lambda: state_of(pid) == "T", "the process is stopped")
 
 
+def measures(pid):
+    """Whether it is a worker that only looks at the GPUs, which the manager starts now and then."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as line:
+            return b"--inventory" in line.read()
+    except OSError:
+        return False
+
+
 def children(pid):
+    """Those that serve: without the ones that measure."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         try:
             with open("/proc/%s/stat" % entry) as stat:
-                if int(stat.read().rpartition(")")[2].split()[1]) == pid:
+                if int(stat.read().rpartition(")")[2].split()[1]) == pid and not measures(int(entry)):
                     found.append(int(entry))
         except OSError:
             pass
@@ -115,6 +125,16 @@ class Manager:
             connection.request(method, path, text, sent)
             response = connection.getresponse()
             return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def fetch(self, method, path, body=None, headers=None):
+        """(status, content type, bytes)"""
+        connection = http.client.HTTPConnection(*self.address("control"), timeout=DEADLINE)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.getheader("Content-Type"), response.read()
         finally:
             connection.close()
 

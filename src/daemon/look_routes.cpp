@@ -1,0 +1,274 @@
+#include "daemon/look_routes.h"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "daemon/dispatcher.h"
+#include "daemon/metrics.h"
+#include "health/report.h"
+
+namespace bitfusion::daemon {
+namespace {
+
+using boost::beast::http::verb;
+using nlohmann::json;
+
+constexpr auto kFreshChecks = std::chrono::seconds(2);
+constexpr auto kRecentChecks = std::chrono::seconds(90);
+constexpr size_t kMostPoints = 5000;
+constexpr size_t kFewPoints = 500;
+
+Reply object_reply(json body, unsigned status = 200) {
+    Reply reply;
+    reply.status = status;
+    reply.body = std::move(body);
+    return reply;
+}
+
+Reply refusal(const Error& error, unsigned otherwise) {
+    const bool is_status = error.code >= 400 && error.code < 600;
+    return error_reply(is_status ? static_cast<unsigned>(error.code) : otherwise, error.what);
+}
+
+std::string host_name() {
+    char name[256] = "";
+    return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+std::string ip_text(uint32_t ip) {
+    const in_addr address{htonl(ip)};
+    char text[INET_ADDRSTRLEN] = "";
+    inet_ntop(AF_INET, &address, text, sizeof text);
+    return text;
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+// A whole number, or nothing.
+std::optional<int64_t> whole(const std::string& text) {
+    int64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, value);
+    if (text.empty() || error != std::errc{} || at != end || value < 0) return std::nullopt;
+    return value;
+}
+
+// The value of a whole number in the query; `fallback` when it is not given, nothing when it is not proper.
+std::optional<int64_t> number_of(const std::string& query, const std::string& key, int64_t fallback) {
+    if (query.find(key + "=") == std::string::npos) return fallback;
+    const auto text = query_value(query, key);
+    return text ? whole(*text) : std::nullopt;
+}
+
+std::optional<json> json_body(const ApiRequest& request) {
+    const std::string type = request.content_type.substr(0, request.content_type.find(';'));
+    json root = json::parse(request.body, nullptr, false);
+    if (type != "application/json" || !root.is_object()) return std::nullopt;
+    return root;
+}
+
+constexpr const char* kNotJson =
+    "the body must be a JSON object with Content-Type application/json; see /v1/openapi.json";
+
+}  // namespace
+
+const std::vector<Route>& look_routes() {
+    static const std::vector<Route> all = {
+        {verb::get, "/metrics"},         {verb::get, "/v1/stats"},
+        {verb::put, "/v1/health/{id}"},  {verb::get, "/v1/history"},
+        {verb::get, "/v1/interfaces"},   {verb::post, "/v1/probes"},
+        {verb::get, "/v1/backups"},      {verb::post, "/v1/backups"},
+        {verb::get, "/v1/backups/{id}"}, {verb::delete_, "/v1/backups/{id}"},
+        {verb::post, "/v1/restore"},
+    };
+    return all;
+}
+
+std::optional<std::string> query_value(const std::string& query, const std::string& key) {
+    for (size_t at = 0; at < query.size();) {
+        const size_t end = std::min(query.find('&', at), query.size());
+        const std::string pair = query.substr(at, end - at);
+        at = end + 1;
+        if (!pair.starts_with(key + "=")) continue;
+        std::string value;
+        for (size_t i = key.size() + 1; i < pair.size(); ++i) {
+            if (pair[i] != '%') {
+                value += pair[i] == '+' ? ' ' : pair[i];
+                continue;
+            }
+            if (i + 2 >= pair.size() || hex_digit(pair[i + 1]) < 0 || hex_digit(pair[i + 2]) < 0)
+                return std::nullopt;
+            value += static_cast<char>(hex_digit(pair[i + 1]) << 4 | hex_digit(pair[i + 2]));
+            i += 2;
+        }
+        return value;
+    }
+    return std::nullopt;
+}
+
+LookApi::LookApi(const Settings& settings, Inventory& inventory, const Counters& counters, Observer& observer,
+                 Probes& probes, std::string version)
+    : settings_(settings),
+      inventory_(inventory),
+      counters_(counters),
+      observer_(observer),
+      probes_(probes),
+      backups_(observer, version),
+      version_(std::move(version)) {}
+
+json LookApi::health(bool fresh) {
+    return health::to_json(observer_.check(fresh ? kFreshChecks : kRecentChecks));
+}
+
+Reply LookApi::metrics() {
+    const Census census = observer_.census();
+    Reply reply;
+    reply.text = metrics_text(
+        {version_, host_name(), inventory_.report(), census, counters_, observer_.check(kRecentChecks)});
+    reply.content_type = kMetricsType;
+    return reply;
+}
+
+Reply LookApi::stats() const {
+    const Census census = observer_.census();
+    json gpus = json::array();
+    for (const Gpu& gpu : inventory_.report().gpus) {
+        const auto use = census.gpus.find(gpu.ordinal);
+        gpus.push_back({{"ordinal", gpu.ordinal},
+                        {"name", gpu.name},
+                        {"memory_mib", gpu.memory_mib},
+                        {"allocated_mib", use->second.allocated_mib},
+                        {"partitions", use->second.partitions},
+                        {"utilization_percent", gpu.telemetry.value("utilization_percent", json())}});
+    }
+    const AttachTimes& attach = counters_.attach_times;
+    return object_reply({{"gpus", std::move(gpus)},
+                         {"gpus_allocated", census.gpus_allocated},
+                         {"leases", census.leases},
+                         {"sessions", census.sessions},
+                         {"clients", census.clients},
+                         {"received_bytes", census.traffic.received_bytes},
+                         {"sent_bytes", census.traffic.sent_bytes},
+                         {"round_trips", census.traffic.round_trips},
+                         {"attached", attach.count()},
+                         {"attach_seconds", attach.sum()}});
+}
+
+Reply LookApi::toggle(const std::string& name, const ApiRequest& request) {
+    const auto root = json_body(request);
+    if (!root) return error_reply(400, kNotJson);
+    const auto counted = root->find("counted");
+    if (counted == root->end() || !counted->is_boolean())
+        return error_reply(400, "counted must be true or false");
+    if (auto set = observer_.set_counted(name, counted->get<bool>()); !set) return refusal(set.error(), 500);
+    return object_reply({{"name", name}, {"counted", counted->get<bool>()}});
+}
+
+Reply LookApi::history(const std::string& query) const {
+    const history::History* kept = observer_.history();
+    if (kept == nullptr) return error_reply(409, "no history is kept: " + observer_.history_error());
+    const auto series = query_value(query, "series");
+    if (!series) {
+        return object_reply({{"series", kept->names(query_value(query, "prefix").value_or(""))},
+                             {"bytes", kept->bytes()},
+                             {"bytes_per_gpu", history::kBytesOfAGpu}});
+    }
+    const int64_t now = time(nullptr);
+    const auto to = number_of(query, "to", now);
+    const auto from = number_of(query, "from", to ? std::max<int64_t>(0, *to - 300) : 0);
+    const auto points = number_of(query, "points", kFewPoints);
+    if (!to || !from || !points || *points < 1 || *points > static_cast<int64_t>(kMostPoints) || *from > *to)
+        return error_reply(400,
+                           "from and to are seconds since 1970 with from <= to, points is from 1 to 5000");
+    const auto range = kept->range(*series, *from, *to, now, static_cast<size_t>(*points));
+    if (!range) return refusal(range.error(), 500);
+    json rows = json::array();
+    for (const history::Point& point : range->points) rows.push_back({point.time, point.mean, point.peak});
+    return object_reply({{"series", *series}, {"step_s", range->step_s}, {"points", std::move(rows)}});
+}
+
+Reply LookApi::interfaces() const {
+    health::Node node;
+    health::observe(&node);
+    if (settings_.listen.starts_with("127.")) node.addresses = {{"lo", 0x7f000001, 8}};
+    json rows = json::array();
+    for (const health::Address& address : node.addresses) {
+        const std::string ip = ip_text(address.ip);
+        const bool any = settings_.listen == "0.0.0.0" || settings_.listen == ip || address.interface == "lo";
+        if (any)
+            rows.push_back(
+                {{"name", address.interface}, {"ip", ip}, {"prefix", address.prefix}, {"kind", "tcp"}});
+    }
+    return object_reply({{"interfaces", std::move(rows)}, {"data_port", data_port_}});
+}
+
+Reply LookApi::probe(const ApiRequest& request) {
+    const auto ticket = probes_.issue();
+    if (!ticket) return error_reply(503, "too many probes have been asked for; try again in half a minute");
+    return object_reply({{"ticket", wire::to_hex(*ticket)},
+                         {"data_address", request.local_ip + ":" + std::to_string(data_port_)},
+                         {"most_message_bytes", Probes::kMostMessageBytes},
+                         {"most_messages", Probes::kMostMessages},
+                         {"most_bytes", Probes::kMostBytes}},
+                        201);
+}
+
+Reply LookApi::create_backup(const ApiRequest& request) {
+    const auto root = json_body(request);
+    if (!root) return error_reply(400, kNotJson);
+    const auto name = root->find("name");
+    if (name == root->end() || !name->is_string()) return error_reply(400, "name must be a text");
+    const Census census = observer_.census();
+    const json settings = {{"listen", settings_.listen},
+                           {"backend", settings_.backend},
+                           {"metrics_interval_s", settings_.metrics_interval.count()},
+                           {"auto_release_timeout_s", settings_.auto_release_timeout.count()},
+                           {"history_series", settings_.history_series}};
+    const auto made =
+        backups_.create(name->get<std::string>(),
+                        {{"settings.json", settings},
+                         {"report.json", health(false)},
+                         {"connections.json", {{"leases", census.leases}, {"clients", census.clients}}}});
+    return made ? object_reply(*made, 201) : refusal(made.error(), 500);
+}
+
+Reply LookApi::answer(const std::string& path, const std::string& id, const ApiRequest& request) {
+    const size_t mark = request.target.find('?');
+    const std::string query = mark == std::string::npos ? "" : request.target.substr(mark + 1);
+    if (path == "/metrics") return metrics();
+    if (path == "/v1/health/{id}") return toggle(id, request);
+    if (path == "/v1/stats") return stats();
+    if (path == "/v1/history") return history(query);
+    if (path == "/v1/interfaces") return interfaces();
+    if (path == "/v1/probes") return probe(request);
+    if (path == "/v1/restore") {
+        const auto restored = backups_.restore(request.body, query_value(query, "pool").value_or(""));
+        return restored ? object_reply(*restored) : refusal(restored.error(), 500);
+    }
+    if (path == "/v1/backups" && request.verb == verb::post) return create_backup(request);
+    if (path == "/v1/backups") {
+        const auto rows = backups_.list();
+        return rows ? object_reply({{"backups", *rows}}) : refusal(rows.error(), 500);
+    }
+    if (request.verb == verb::delete_) {
+        const auto removed = backups_.remove(id);
+        return removed ? object_reply({{"name", id}, {"state", "deleted"}}) : refusal(removed.error(), 500);
+    }
+    auto bytes = backups_.read(id);
+    if (!bytes) return refusal(bytes.error(), 500);
+    Reply reply;
+    reply.text = std::move(*bytes);
+    reply.content_type = "application/octet-stream";
+    return reply;
+}
+
+}  // namespace bitfusion::daemon

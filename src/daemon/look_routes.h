@@ -1,0 +1,53 @@
+// Look routes: what the REST API tells of a server beside its leases: metrics, history, health checks,
+// interfaces, probes, backups. Described in look_openapi.cpp; api.answer() hands their requests over.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/backups.h"
+#include "daemon/observer.h"
+#include "daemon/probe.h"
+#include "daemon/routes.h"
+
+namespace bitfusion::daemon {
+
+const std::vector<Route>& look_routes();
+
+// The paths and schemas of look_routes(), to be merged into the document of the whole API.
+const nlohmann::json& look_document();
+
+class LookApi {
+  public:
+    LookApi(const Settings& settings, Inventory& inventory, const Counters& counters, Observer& observer,
+            Probes& probes, std::string version);
+    void set_data_port(uint16_t port) { data_port_ = port; }
+
+    // `path` is one of look_routes(); `id` what stands for {id}.
+    Reply answer(const std::string& path, const std::string& id, const ApiRequest& request);
+    // The checks' part of GET /v1/health; fresh: run them now (at most every 2 s).
+    nlohmann::json health(bool fresh);
+
+  private:
+    Reply metrics();
+    Reply toggle(const std::string& name, const ApiRequest& request);
+    Reply stats() const;
+    Reply history(const std::string& query) const;
+    Reply interfaces() const;
+    Reply probe(const ApiRequest& request);
+    Reply create_backup(const ApiRequest& request);
+
+    const Settings& settings_;
+    Inventory& inventory_;
+    const Counters& counters_;
+    Observer& observer_;
+    Probes& probes_;
+    Backups backups_;
+    std::string version_;
+    uint16_t data_port_ = 0;
+};
+
+// "a=1&b=two" -> the value of `key`, percent-decoded; nothing when it is not there or not proper.
+std::optional<std::string> query_value(const std::string& query, const std::string& key);
+
+}  // namespace bitfusion::daemon

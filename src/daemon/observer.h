@@ -1,0 +1,84 @@
+// Observer: looks at this server again and again: measures its GPUs, keeps the history, runs the health
+// checks.
+//
+// Every metrics-interval the inventory is taken and recorded; the checks run at most once a minute and when
+// asked for. With a state-dir it keeps there: history/ (src/history), health.json (which checks count), and
+// it locks the folder, so that two managers never write one. Without one, or when the folder is not to be
+// had, it serves all the same, keeps no history, and the check cass_buckets says so. The daemon's thread
+// only.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/async.h"
+#include "daemon/census.h"
+#include "daemon/descriptor.h"
+#include "daemon/inventory.h"
+#include "daemon/settings.h"
+#include "health/check.h"
+#include "health/node.h"
+#include "history/history.h"
+
+namespace bitfusion::daemon {
+
+class Observer {
+  public:
+    Observer(asio::io_context& io, const Settings& settings, Inventory& inventory, Leases& leases,
+             const Counters& counters, std::string installation);
+
+    // Opens the state folder and begins to look. `refreshed` is called after every inventory.
+    void start(std::function<void()> refreshed);
+    void stop() { pause_.cancel(); }
+
+    // Runs the checks unless the last run is younger than `most_age`.
+    const std::vector<health::Checked>& check(std::chrono::seconds most_age);
+    const std::vector<health::Checked>& last_checks() const { return results_; }
+    // Lets a check count or not; kept over restarts where there is a state folder.
+    Status set_counted(const std::string& name, bool counted);
+
+    // Null while none is kept; history_error() says why.
+    const history::History* history() const { return history_ ? &*history_ : nullptr; }
+    const std::string& history_error() const { return history_error_; }
+    // Of the state folder; empty when there is none.
+    const std::filesystem::path& folder() const { return folder_; }
+    // Lets go of the history's files while `change` replaces them, and takes up what is there then.
+    Status replace_history(const std::function<Status(const std::filesystem::path& folder)>& change);
+    // Reads health.json again.
+    Status load_toggles();
+
+    Census census() const { return take_census(leases_, inventory_.report(), counters_); }
+
+  private:
+    Task<void> watch();
+    Status take_folder();
+    void open_history();
+    void record();
+    void record_network(int64_t now);
+    health::Node node() const;
+
+    asio::io_context& io_;
+    const Settings& settings_;
+    Inventory& inventory_;
+    Leases& leases_;
+    const Counters& counters_;
+    std::string installation_;
+    std::function<void()> refreshed_;
+    asio::steady_timer pause_;
+    std::filesystem::path folder_;
+    Descriptor lock_;
+    std::optional<history::History> history_;
+    std::string history_error_;
+    std::string record_error_;  // said once
+    std::set<std::string> off_;
+    std::vector<health::Checked> results_;
+    Clock::time_point checked_ = Clock::time_point::min();
+    std::map<std::string, uint64_t> losses_;
+    std::map<std::string, std::pair<uint64_t, Clock::time_point>> network_bytes_;
+};
+
+}  // namespace bitfusion::daemon
