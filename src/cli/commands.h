@@ -16,6 +16,17 @@ int list_gpus_command(const ListOptions& options);
 int smi_command(const SmiOptions& options);
 int version_command(const VersionOptions& options);
 
+int look_command(const LookCommand& command, const std::string& root);  // one of the following
+int health_command(const HealthOptions& options, const std::string& root);
+int stats_command(const StatsOptions& options);
+int net_perf_command(const NetPerfOptions& options);
+int license_command(const LicenseOptions& options);
+int crashreport_command(const CrashreportOptions& options, const std::string& root);
+int backup_command(const BackupOptions& options);
+
+// What the checks say of this node, as health/report.h writes it.
+nlohmann::json node_report(const HealthOptions& options, const std::string& root);
+
 // The texts of the listings, for the commands and their tests. Null: the server did not answer.
 struct Listed {
     Endpoint endpoint;
@@ -23,5 +34,11 @@ struct Listed {
 };
 std::string list_gpus_text(const std::vector<Listed>& servers);
 std::string smi_text(const std::vector<Listed>& servers);
+
+// The same of what --json prints.
+std::string health_text(const nlohmann::json& document);
+std::string stats_text(const nlohmann::json& document);
+std::string net_perf_text(const std::string& client, const nlohmann::json& document);
+std::string backups_text(const nlohmann::json& document);
 
 }  // namespace bitfusion::cli

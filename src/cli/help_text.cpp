@@ -9,12 +9,20 @@ const std::vector<CommandGroup>& command_groups() {
     static const std::vector<CommandGroup> groups = {
         {"",
          {{"version, v", "Display full Bitfusion version"},
+          {"localhealth, LH", "Run health check on current node only"},
+          {"dealloc", "Deallocate license certificate.  Requires root priviledges."},
+          {"crashreport", "Collect a crash report on this machine"},
+          {"license", "Check license status"},
           {"list_gpus", "List the available GPUs in a shared pool"},
+          {"backup", "Make, list, download and restore backups of a server"},
           {"help, h", "Shows a list of commands or help for one command"}}},
         {"   Client Commands:",
-         {{"run", "Request GPUs from a shared pool, run a client command, then release the GPUs"},
+         {{"health, H", "Run health check on all specified servers and current node"},
+          {"run", "Request GPUs from a shared pool, run a client command, then release the GPUs"},
+          {"stats", "Gather stats from all servers."},
           {"smi", "Display smi-like info for all servers."},
-          {"local", "Run a CUDA application locally"}}},
+          {"local", "Run a CUDA application locally"},
+          {"net_perf", "Gather network performance data from all SRS servers."}}},
         {"   Server Commands:", {{"manager", "Run Bitfusion manager server"}}},
     };
     return groups;

@@ -66,6 +66,7 @@ struct Dispatch {
     int operator()(const cli::SmiOptions& options) const { return cli::smi_command(options); }
     int operator()(const cli::VersionOptions& options) const { return cli::version_command(options); }
     int operator()(const cli::HelpOptions& options) const { return cli::print(options.text); }
+    int operator()(const cli::LookCommand& command) const { return cli::look_command(command, root); }
     int operator()(const cli::ManagerOptions& options) const { return manager(options, root); }
 };
 

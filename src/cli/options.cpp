@@ -31,7 +31,7 @@ void add_json(CLI::App* command, Raw* raw) { command->add_flag("--json", raw->js
 class Tree {
   public:
     explicit Tree(const std::vector<ServiceFlag>& service_flags)
-        : app_("Run application with Bitfusion", "bitfusion") {
+        : app_("Run application with Bitfusion", "bitfusion"), look_(app_) {
         app_.require_subcommand(0, 1);
         add_run();
         CLI::App* local =
@@ -65,6 +65,7 @@ class Tree {
 
     CLI::App& app() { return app_; }
     Raw& raw() { return raw_; }
+    const LookTree& look() const { return look_; }
 
   private:
     CLI::App* add(const std::string& name, const std::string& alias, const std::string& text) {
@@ -103,6 +104,7 @@ class Tree {
 
     Raw raw_;
     CLI::App app_;
+    LookTree look_;
 };
 
 Result<uint64_t> whole_number(const std::string& text, uint64_t least, uint64_t most,
@@ -202,6 +204,11 @@ Result<Command> command_of(Tree& tree, const std::string& name,
     if (after)
         return fail("'" + name + "' runs no application; remove -- and what follows, see: bitfusion help " +
                     name);
+    if (tree.look().has(name)) {
+        auto command = tree.look().command_of(name);
+        if (!command) return tl::unexpected(command.error());
+        return std::move(*command);
+    }
     if (name == "list_gpus") return ListOptions{{raw.list, raw.file}, raw.json};
     if (name == "smi") return SmiOptions{{raw.list, raw.file}, raw.json};
     if (name == "version") return VersionOptions{raw.json};

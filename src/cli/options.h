@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/look_options.h"
 #include "cli/servers.h"
 
 namespace bitfusion::cli {
@@ -55,7 +56,7 @@ struct ManagerOptions {
 };
 
 using Command = std::variant<RunOptions, LocalOptions, ListOptions, SmiOptions, VersionOptions, HelpOptions,
-                             ManagerOptions>;
+                             ManagerOptions, LookCommand>;
 
 // A flag of `manager` as the service describes it.
 struct ServiceFlag {

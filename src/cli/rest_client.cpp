@@ -49,14 +49,14 @@ struct Outcome {
 };
 
 http::request<http::string_body> request_of(const Endpoint& server, Method method, const std::string& target,
-                                            const json& body) {
+                                            const std::string& type, const std::string& body) {
     http::request<http::string_body> request(verb_of(method), target, 11);
     request.set(http::field::host, server.text());
     request.set(http::field::user_agent, "bitfusion");
     request.set(http::field::accept, "application/json");
-    if (body.is_object()) {
-        request.set(http::field::content_type, "application/json");
-        request.body() = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    if (!type.empty()) {
+        request.set(http::field::content_type, type);
+        request.body() = body;
     }
     request.prepare_payload();
     return request;
@@ -138,20 +138,36 @@ std::string refusal_text(const Answer& answer) {
     return "status " + std::to_string(answer.status) + " without a reason; see the server's log";
 }
 
-Result<Answer> ask(const Endpoint& server, Method method, const std::string& target, const json& body) {
+std::string refusal_text(const BytesAnswer& answer) {
+    Answer same{answer.status, json::parse(answer.bytes, nullptr, false)};
+    if (!same.body.is_object()) same.body = json::object();
+    return refusal_text(same);
+}
+
+Result<BytesAnswer> exchange_bytes(const Endpoint& server, Method method, const std::string& target,
+                                   const std::string& type, const std::string& bytes, uint64_t most_bytes) {
     asio::io_context io(1);
     beast::tcp_stream stream(io);
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
-    parser.body_limit(kMostAnswerBytes);
+    parser.body_limit(most_bytes);
     Outcome outcome;
-    const auto request = request_of(server, method, target, body);
+    const auto request = request_of(server, method, target, type, bytes);
     asio::co_spawn(io, exchange(stream, server, request, buffer, parser, false, &outcome), asio::detached);
     io.run();
     if (outcome.error) return tl::unexpected(error_of(server, outcome));
-    auto object = object_of(server, parser.get().body());
+    return BytesAnswer{parser.get().result_int(), std::move(parser.get().body())};
+}
+
+Result<Answer> ask(const Endpoint& server, Method method, const std::string& target, const json& body) {
+    const bool sends = body.is_object();
+    const std::string text = sends ? body.dump(-1, ' ', false, json::error_handler_t::replace) : "";
+    auto answer =
+        exchange_bytes(server, method, target, sends ? "application/json" : "", text, kMostAnswerBytes);
+    if (!answer) return tl::unexpected(answer.error());
+    auto object = object_of(server, answer->bytes);
     if (!object) return tl::unexpected(object.error());
-    return Answer{parser.get().result_int(), std::move(*object)};
+    return Answer{answer->status, std::move(*object)};
 }
 
 struct Hold::State {
@@ -170,7 +186,7 @@ Result<Hold> Hold::open(const Endpoint& server, const std::string& lease) {
     http::response_parser<http::string_body> parser;
     Outcome outcome;
     // The coroutine refers to what it is given until run() returns: nothing of it may be a temporary.
-    const auto request = request_of(server, Method::kGet, "/v1/leases/" + lease + "/hold", nullptr);
+    const auto request = request_of(server, Method::kGet, "/v1/leases/" + lease + "/hold", "", "");
     asio::co_spawn(state->io, exchange(state->stream, server, request, buffer, parser, true, &outcome),
                    asio::detached);
     state->io.run();

@@ -24,12 +24,21 @@ enum class Method { kGet, kPost, kDelete };
 Result<Answer> ask(const Endpoint& server, Method method, const std::string& target,
                    const nlohmann::json& body = nullptr);
 
+// The same for bodies that are no JSON: `bytes` of `type` go out, at most `most_bytes` come back.
+struct BytesAnswer {
+    unsigned status = 0;
+    std::string bytes;
+};
+Result<BytesAnswer> exchange_bytes(const Endpoint& server, Method method, const std::string& target,
+                                   const std::string& type, const std::string& bytes, uint64_t most_bytes);
+
 // "cannot reach server ip:port: <why>; <what to do>"
 Error unreachable(const Endpoint& server, const std::string& why);
 Error not_a_manager(const Endpoint& server, const std::string& why);
 
 // The server's own text about a refusal, or what its status means where it gave none.
 std::string refusal_text(const Answer& answer);
+std::string refusal_text(const BytesAnswer& answer);
 
 // The connection that keeps a lease alive: open for as long as the object lives.
 class Hold {

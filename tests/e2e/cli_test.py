@@ -69,9 +69,10 @@ class Outputs(WithManager):
     def test_help(self):
         overview = self.run_cli("help").stdout
         self.assertTrue(overview.startswith("NAME:\n    bitfusion - "))
-        for line in ("        version, v  Display full Bitfusion version",
-                     "        list_gpus   List the available GPUs in a shared pool",
-                     "        smi    Display smi-like info for all servers."):
+        for line in ("        version, v       Display full Bitfusion version",
+                     "        localhealth, LH  Run health check on current node only",
+                     "        list_gpus        List the available GPUs in a shared pool",
+                     "        smi        Display smi-like info for all servers."):
             self.assertIn("\n" + line + "\n", overview)
         self.assertIn("--server_list", self.run_cli("help", "run").stdout)
 
