@@ -15,6 +15,7 @@
 namespace bitfusion::daemon {
 namespace {
 
+constexpr off_t kUsedBytes = 64 * sizeof(uint64_t);  // one number a GPU
 constexpr off_t kAccountingBytes = 512 << 10;  // sparse; holds the workers' LeaseMemory (worker/census.h)
 constexpr size_t kMostLeases = 4096;
 constexpr auto kTermGrace = std::chrono::seconds(2);
@@ -86,7 +87,7 @@ std::string random_uuid() {
 uint64_t Lease::used_bytes(size_t index) const {
     uint64_t used = 0;
     const auto at = static_cast<off_t>(index * sizeof used);
-    if (at >= kAccountingBytes || pread(accounting.get(), &used, sizeof used, at) != sizeof used) return 0;
+    if (at >= kUsedBytes || pread(accounting.get(), &used, sizeof used, at) != sizeof used) return 0;
     return used;
 }
 
