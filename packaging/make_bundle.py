@@ -1,4 +1,4 @@
-"""Makes the relocatable bundle: programs, our libcuda.so.1, and every shared library beyond glibc.
+"""Makes the relocatable bundle: programs, our libcuda.so.1 and libnvidia-ml.so.1, and every shared library beyond glibc.
 
 Nothing in it depends on where it lies: bin/bitfusion finds lib/bitfusion from its own path, and the libraries in
 lib/bitfusion/private are found by run paths relative to who needs them. Needs patchelf, readelf, strip and ldd.
@@ -21,7 +21,8 @@ GLIBC = re.compile(r"^(libc|libm|libdl|libpthread|librt|libresolv|libutil)\.so\.
 DRIVER = re.compile(r"^lib(cuda|nvidia-)")
 
 # path in the build folder -> whether a bundle without it may be made (with a warning)
-PROGRAMS = {"bin/bitfusion": False, "lib/bitfusion/bitfusion-worker": True, "lib/bitfusion/cuda/libcuda.so.1": True}
+PROGRAMS = {"bin/bitfusion": False, "lib/bitfusion/bitfusion-worker": True, "lib/bitfusion/cuda/libcuda.so.1": True,
+            "lib/bitfusion/cuda/libnvidia-ml.so.1": True, "lib/bitfusion/bin/nvidia-smi": True}
 PRIVATE = "lib/bitfusion/private"
 EXTRAS = {
     "README": "README",
@@ -91,7 +92,7 @@ def fill(build, root, version):
                 continue
             if DRIVER.match(name):
                 sys.exit("make_bundle: %s is linked with %s; the driver is opened at run time" % (part, name))
-            if part.endswith("libcuda.so.1"):
+            if "/cuda/" in part:
                 sys.exit("make_bundle: %s needs %s; it lives in other people's processes and may need glibc only"
                          % (part, name))
             if path == "not found":

@@ -200,6 +200,13 @@ std::vector<std::string> gpu_environment(const Granted& granted, const std::stri
         {"LD_LIBRARY_PATH=" + libraries, "BITFUSION_SESSION=" + granted.data.text() + "/" + granted.ticket});
 }
 
+// nvidia-smi for machines that have none: last in PATH, so that NVIDIA's own wins where it is installed.
+void offer_programs(const std::string& root) {
+    const char* const before = getenv("PATH");
+    const std::string path = before != nullptr ? before : "/usr/local/bin:/usr/bin:/bin";
+    setenv("PATH", (path + ":" + root + "/lib/bitfusion/bin").c_str(), 1);
+}
+
 void release(const Granted& granted, bool held) {
     if (!held) return;  // the server has ended the lease, or is gone
     say_info("Releasing GPUs...");
@@ -215,6 +222,7 @@ void release(const Granted& granted, bool held) {
 }  // namespace
 
 int run_command(const RunOptions& options, const std::string& root) {
+    offer_programs(root);
     const auto path = find_program(options.program.front());
     if (!path) {
         say_error(path.error().what);
