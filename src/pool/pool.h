@@ -89,6 +89,9 @@ class Pool {
     // store is corrupt.
     static Result<Pool> restore(Records records, Time now);
     Records records() const;
+    // Which servers are up and when who was last heard of, from an earlier state of the same pool: where both
+    // know it.
+    void take_signs_of_life(const Pool& before);
 
     // What the commands since the last call did.
     Effects take_effects();

@@ -110,6 +110,34 @@ Result<Pool> Pool::restore(Records records, Time now) {
     return Pool(std::move(made));
 }
 
+void Pool::take_signs_of_life(const Pool& before) {
+    Book& book = *book_;
+    book.advance(before.book_->now);
+    for (const auto& entry : before.book_->servers) {
+        ServerEntry* same = entry && entry->up ? book.server(entry->server.id) : nullptr;
+        if (same == nullptr) continue;
+        same->up = true;
+        same->heard = entry->heard;
+        book.refresh_vacancy(same->server.number);
+    }
+    book.queue.for_each([&](Waiter& waiter) {
+        const Waiter* earlier = before.book_->queue.find(waiter.claim.id);
+        if (earlier == nullptr) return;
+        waiter.heard = earlier->heard;
+        waiter.deadline = earlier->deadline;
+    });
+    for (auto& [id, entry] : book.leases) {
+        const auto earlier = before.book_->leases.find(id);
+        if (earlier == before.book_->leases.end()) continue;
+        entry.heard = earlier->second.heard;
+        entry.used = earlier->second.used;
+    }
+    book.watch_all();
+    // Nobody is served here: what is read from a store is written down already, what follows comes with a
+    // command.
+    book.stale_all();
+}
+
 Records Pool::records() const {
     Records records;
     records.settings = book_->settings;

@@ -10,8 +10,7 @@
 // new one after the next election. One thread at a time.
 #pragma once
 
-#include <deque>
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -43,9 +42,11 @@ class Ledger {
         return answer;
     }
 
-    // Notices of what is written down, in order.
+    // Notices of what is written down, in order. After opening, and after a failure, every lease is there
+    // once more: being told twice that a lease was granted or is ending must do no harm.
     std::vector<pool::Notice> take_notices();
 
+    // What is written down, as long as good(). With several threads or while writing fails, read it in run().
     const pool::Pool& pool() const { return pool_; }
     // The store has what the pool has and the role is held. False after a failure that could not be healed
     // yet: the next run() tries again.
@@ -54,7 +55,8 @@ class Ledger {
     Result<bool> keep();
 
   private:
-    Ledger(Store& store, std::unique_ptr<Leadership> leadership, pool::Pool pool);
+    Ledger(Store& store, std::unique_ptr<Leadership> leadership, pool::Pool pool, uint64_t sequence);
+    void remind();
     Status ready(pool::Time now);
     Status write_down(pool::Time now);
     Status read_again(pool::Time now);
@@ -62,6 +64,7 @@ class Ledger {
     Store* store_;
     std::unique_ptr<Leadership> leadership_;
     pool::Pool pool_;
+    uint64_t sequence_;  // revision of the store's last transaction of a ledger
     std::vector<pool::Notice> notices_;
     bool good_ = true;
     bool deposed_ = false;

@@ -91,7 +91,7 @@ class Watch {
 // yet, each of its transactions carries `fence()`: the store then refuses what a deposed leader decided.
 class Leadership {
   public:
-    virtual ~Leadership() = default;  // gives the role up if it still has it
+    virtual ~Leadership() = default;  // gives the role up if it still has it; not after its store
     virtual Condition fence() const = 0;
     // Keeps it for another time to live; call it three times as often. False: it is lost.
     virtual Result<bool> keep() = 0;
