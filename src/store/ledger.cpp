@@ -62,8 +62,12 @@ Status Ledger::write_down(pool::Time now) {
         // A transaction that was given up as lost but still arrives must not write over later ones.
         transaction.conditions.push_back({kSequenceKey, sequence_});
         transaction.writes.push_back({kSequenceKey, "1"});
+        size_t bytes = 0;
         for (; at != effects.changes.end() && transaction.writes.size() < kMostWrites; ++at) {
             Write write = write_of(*at);
+            bytes += write.key.size() + (write.value ? write.value->size() : 0);
+            // One record alone is always small enough.
+            if (bytes > kMostTransactionBytes / 2 && transaction.writes.size() > 1) break;
             std::erase_if(transaction.writes, [&](const Write& earlier) { return earlier.key == write.key; });
             transaction.writes.push_back(std::move(write));
         }

@@ -23,14 +23,18 @@ Status check(const Transaction& transaction) {
             return fail("a key is not 1 to 512 printable characters without blanks; correct it", kMalformed);
     }
     std::set<std::string> keys;
+    size_t bytes = 0;
     for (const Write& write : transaction.writes) {
         if (!is_key(write.key))
             return fail("a key is not 1 to 512 printable characters without blanks; correct it", kMalformed);
         if (write.value && write.value->size() > kMostValueBytes)
             return fail("the value of '" + write.key + "' has more than 1 MiB; make it shorter", kMalformed);
+        bytes += write.key.size() + (write.value ? write.value->size() : 0);
         if (!keys.insert(write.key).second)
             return fail("a transaction writes '" + write.key + "' twice; leave one out", kMalformed);
     }
+    if (bytes > kMostTransactionBytes)
+        return fail("a transaction has more than 1.25 MiB; split it", kMalformed);
     return {};
 }
 

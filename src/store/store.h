@@ -4,7 +4,8 @@
 // A map from keys to values with a revision for the whole and for each entry. Everything is written by
 // transactions that happen completely or not at all, on condition that what they rest on is still so; so two
 // servers that decide at the same time cannot both succeed. Keys are printable ASCII with '/' between their
-// parts, at most 512 bytes; values are bytes, at most 1 MiB; at most kMostWrites writes a transaction.
+// parts, at most 512 bytes; values are bytes, at most 1 MiB; a transaction has at most kMostWrites writes and
+// kMostTransactionBytes.
 //
 // Threads: all functions of a store may be called by any thread, one waits for another where it must. They
 // block for disk or network, so call them outside of an event loop or accept the pause. Errors end with what
@@ -23,6 +24,7 @@
 namespace bitfusion::store {
 
 constexpr size_t kMostWrites = 100;  // etcd takes 128 operations a transaction, conditions apart
+constexpr size_t kMostTransactionBytes = (size_t{1} << 20) + (size_t{1} << 18);  // etcd takes 1.5 MiB
 constexpr size_t kMostKeyBytes = 512;
 constexpr size_t kMostValueBytes = size_t{1} << 20;
 

@@ -2,6 +2,7 @@
 #include <functional>
 #include <thread>
 
+#include "store/etcd_process.h"
 #include "store/store_fixture.h"
 
 namespace bitfusion::store {
@@ -21,11 +22,21 @@ std::function<Result<std::unique_ptr<Store>>()> sqlite() {
     return [folder] { return open_sqlite({folder->file("pool.db")}); };
 }
 
+std::function<Result<std::unique_ptr<Store>>()> etcd() {
+    // One process for all tests of this one, each with keys of its own.
+    static const std::vector<std::unique_ptr<EtcdProcess>> cluster = start_etcd(1);
+    static int count = 0;
+    if (cluster.empty()) return {};
+    EtcdOptions options{{cluster.front()->endpoint()}};
+    options.prefix = "/test-" + std::to_string(++count) + "/";
+    return [options] { return open_etcd(options); };
+}
+
 class AnyStore : public testing::TestWithParam<Kind> {
   protected:
     void SetUp() override {
         open_ = GetParam().make();
-        if (!open_) GTEST_SKIP() << "etcd is not installed (Debian package etcd-server)";
+        if (!open_) GTEST_SKIP() << kNoEtcd;
         reopen();
     }
 
@@ -199,7 +210,7 @@ TEST_P(AnyStore, OfALaterVersionIsRefused) {
     EXPECT_NE(opened.error().what.find("later version"), std::string::npos) << opened.error().what;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, AnyStore, testing::Values(Kind{"Sqlite", sqlite}),
+INSTANTIATE_TEST_SUITE_P(Kinds, AnyStore, testing::Values(Kind{"Sqlite", sqlite}, Kind{"Etcd", etcd}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
