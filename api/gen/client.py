@@ -76,7 +76,7 @@ def take(d, p):
 
 
 def remote_source(d):
-    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/handover.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "client_hand.gen.h"', '#include "messages.gen.h"\n',
+    o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/handover.h"', '#include "client/managed_pages.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "client_hand.gen.h"', '#include "messages.gen.h"\n',
          "namespace bitfusion::client::remote {\n"]
     for f in d.functions:
         if not f.travels:
@@ -110,6 +110,14 @@ def remote_source(d):
                 n, size = p.name, f"({extent(p.role.size)}).value"
                 o.append(f"    if (!reaches_gpu({n}, {size}){aligned}) return CUDA_ERROR_INVALID_VALUE;")
                 o.append(f"    if (const CUresult given = hand_over_range({n}, {size}); given != CUDA_SUCCESS) return given;")
+        # The program's memory is read and written under the session's locks: managed pages must be there by then.
+        for p in f.parameters:
+            role = p.role.word if p.role else ""
+            count = p.role.size if role in ("in_array", "out_array", "in_bytes", "out_bytes", "out_string") else "1"
+            element = "" if p.pointee == "void" or role.endswith("bytes") else f" * sizeof(*{p.name})"
+            if role in FLAT or role in ("in_struct", "in_array", "out_array", "in_bytes", "out_bytes", "out_string"):
+                written = "true" if role in FLAT or role.startswith("out") else "false"
+                o.append(f"    if (any_managed()) touch_managed({p.name}, static_cast<size_t>({count}){element}, {written});")
         if f.noun in ("memset", "copy") and not any(p.type == "CUstream" for p in f.parameters):
             o.append("    touch_stream(nullptr);")
         o.append(f"    const size_t bytes = {' + '.join(sizes) or '0'};")

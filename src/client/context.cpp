@@ -7,6 +7,7 @@
 
 #include "client/device.h"
 #include "client/feedback.h"
+#include "client/managed_pages.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
@@ -185,6 +186,7 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
         if (!primary->made) return CUDA_SUCCESS;
         primary->made = false;
     }
+    unmanage_pages_of(primary_context(dev));
     forget_objects_of(primary_context(dev));
     return call(msg::PrimaryReset{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
                 [](const auto&) {});
@@ -247,6 +249,7 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
     }
     if (!t_contexts.stack.empty() && t_contexts.stack.back() == ctx) t_contexts.stack.pop_back();
     settle();
+    unmanage_pages_of(ctx);
     forget_objects_of(ctx);
     return CUDA_SUCCESS;
 }

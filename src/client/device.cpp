@@ -32,7 +32,6 @@ Facts& facts() {
 bool overridden(int attribute, int* value) {
     switch (attribute) {
         case CU_DEVICE_ATTRIBUTE_INTEGRATED:
-        case CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY:
         case CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS:
         case CU_DEVICE_ATTRIBUTE_DIRECT_MANAGED_MEM_ACCESS_FROM_HOST:
         case CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS:

@@ -3,6 +3,8 @@
 #include <atomic>
 
 #include "client/feedback.h"
+#include "client/managed_memory.h"
+#include "client/managed_pages.h"
 #include "client/mapped_memory.h"
 #include "client/memory_map.h"
 
@@ -17,12 +19,12 @@ bool shares(uint64_t address) {
     const auto range = range_of(address);
     if (!range) return false;
     if (range->kind == MemoryRange::Kind::kHost) return range->mapped_at == range->base;
-    return range->kind == MemoryRange::Kind::kMapped;
+    return range->kind == MemoryRange::Kind::kMapped || range->kind == MemoryRange::Kind::kManaged;
 }
 
 }  // namespace
 
-bool anything_shared() { return any_mapped(); }
+bool anything_shared() { return any_mapped() || any_managed(); }
 
 bool is_shared(uint64_t address, size_t bytes) {
     return anything_shared() && (shares(address) || (bytes != 0 && shares(address + bytes - 1)));
@@ -31,7 +33,8 @@ bool is_shared(uint64_t address, size_t bytes) {
 CUresult hand_over() {
     if (!anything_shared()) return CUDA_SUCCESS;
     g_given.fetch_add(1);
-    return send_mapped();
+    const CUresult result = any_mapped() ? send_mapped() : CUDA_SUCCESS;
+    return result == CUDA_SUCCESS && any_managed() ? send_managed() : result;
 }
 
 CUresult hand_over_range(uint64_t address, size_t bytes) {
@@ -44,7 +47,11 @@ CUresult take_back() {
     uint64_t settled = g_settled.load();
     if (settled >= given) return CUDA_SUCCESS;
     const bool idle = all_idle();
-    const CUresult result = fetch_mapped();
+    const CUresult result = any_mapped() ? fetch_mapped() : CUDA_SUCCESS;
+    if (any_managed()) {
+        refresh_managed();
+        finish_prefetches();
+    }
     if (result == CUDA_SUCCESS && idle) {
         while (settled < given && !g_settled.compare_exchange_weak(settled, given)) {
         }

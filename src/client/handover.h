@@ -1,6 +1,7 @@
 // Handover: memory that the program and the GPU share changes hands where CUDA says that it does. Work that
 // may reach it takes it from the program: what the program wrote is sent ahead. A synchronisation gives it
-// back. Pinned memory that is mapped (mapped_memory.h) is the one kind. Any thread; never under a lock.
+// back. Two kinds: pinned memory that is mapped (mapped_memory.h) and managed memory (managed_pages.h). Any
+// thread; never under a lock.
 #pragma once
 
 #include <cstddef>

@@ -15,6 +15,7 @@
 #include "client/feedback.h"
 #include "client/function.h"
 #include "client/handover.h"
+#include "client/managed_pages.h"
 #include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
@@ -123,6 +124,14 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
     size_t bytes = 0;
     const CUresult sized = argument_bytes(*f, params, extra, &ready, &bytes);
     if (sized != CUDA_SUCCESS) return sized;
+    std::vector<uint8_t> copied;
+    if (any_managed()) {  // arguments may lie there, and below they are read under a lock
+        copied.resize(bytes);
+        if (ready != nullptr) memcpy(copied.data(), ready, bytes);
+        for (size_t i = 0; ready == nullptr && i < f->parameters.size(); ++i)
+            memcpy(copied.data() + f->parameters[i].offset, params[i], f->parameters[i].size);
+        ready = copied.data();
+    }
     if (ready != nullptr) {
         map_arguments(ready, bytes);
     } else {

@@ -10,6 +10,7 @@
 #include "client/device.h"
 #include "client/function.h"
 #include "client/global.h"
+#include "client/managed_memory.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
@@ -132,7 +133,7 @@ CUresult cuLibraryUnload(CUlibrary library) {
     const std::lock_guard<std::mutex> lock(gone->lock);
     if (gone->image != nullptr || gone->load_result != CUDA_SUCCESS) return CUDA_SUCCESS;  // never sent
     unpublish_functions(wire_name(library));
-    forget_variables(wire_name(library));
+    drop_managed_variables(forget_variables(wire_name(library)));
     return post(msg::LibraryUnload{wire_name(library)});
 }
 
@@ -200,10 +201,8 @@ CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library,
 }
 
 CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
-    if (dptr == nullptr || bytes == nullptr || name == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    (void)library;
-    BF_LOG("client", kWarn, "managed variable '%s': managed memory is not served yet", name);
-    return CUDA_ERROR_NOT_SUPPORTED;
+    return with_loaded(
+        library, [&](Library*) { return find_global(wire_name(library), true, true, name, dptr, bytes); });
 }
 
 // ---- kernels

@@ -1,9 +1,9 @@
 #include <cstring>
-#include <vector>
 
-#include "base/log.h"
+#include "client/clear_address.h"
 #include "client/context.h"
 #include "client/feedback.h"
+#include "client/managed_memory.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client/stream.h"
@@ -12,31 +12,6 @@
 
 namespace bitfusion::client {
 namespace {
-
-// More clashes than this in a row mean that the address space is full of the program's own mappings.
-constexpr size_t kMostClashes = 16;
-
-// Allocates through `allocate` until the address is free in this process too; ranges that clash are held
-// meanwhile, so that the worker hands out others, and then given back through `release`.
-template <typename Allocate, typename Release>
-CUresult allocate_clear(CUdeviceptr* address, size_t* bytes, const Allocate& allocate,
-                        const Release& release) {
-    std::vector<CUdeviceptr> clashed;
-    CUresult result = CUDA_SUCCESS;
-    for (;;) {
-        result = allocate();
-        if (result != CUDA_SUCCESS || reserve_addresses(*address, *bytes)) break;
-        clashed.push_back(*address);
-        if (clashed.size() == kMostClashes) {
-            BF_LOG("client", kError,
-                   "no device address is free in this process; start it without a fixed memory layout");
-            result = CUDA_ERROR_OUT_OF_MEMORY;
-            break;
-        }
-    }
-    for (const CUdeviceptr c : clashed) release(c);
-    return result;
-}
 
 void remember(MemoryRange::Kind kind, CUdeviceptr base, size_t bytes) {
     MemoryRange range;
@@ -82,6 +57,9 @@ CUresult cuMemFree_v2(CUdeviceptr dptr) {
     if (dptr == 0) return CUDA_SUCCESS;
     if (forget_range(dptr, MemoryRange::Kind::kDevice)) return remote::cuMemFree_v2(dptr);
     if (forget_range(dptr, MemoryRange::Kind::kPool)) return remote::cuMemFree_v2(dptr);
+    if (const auto range = range_of(dptr); range && range->owner == 0) {
+        if (const auto gone = forget_range(dptr, MemoryRange::Kind::kManaged)) return free_managed(*gone);
+    }
     return CUDA_ERROR_INVALID_VALUE;
 }
 

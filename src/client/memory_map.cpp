@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <shared_mutex>
+#include <vector>
 
 #include "base/log.h"
 #include "client/feedback.h"
@@ -80,11 +81,17 @@ void remember_range(MemoryRange range) {
     map().ranges[range.base] = range;
 }
 
-void forget_variables(uint64_t owner) {
+std::vector<MemoryRange> forget_variables(uint64_t owner) {
+    std::vector<MemoryRange> gone;
     const std::unique_lock<std::shared_mutex> lock(map().lock);
     std::erase_if(map().ranges, [&](const auto& entry) {
-        return entry.second.kind == MemoryRange::Kind::kSymbol && entry.second.owner == owner;
+        const MemoryRange& range = entry.second;
+        const bool managed = range.kind == MemoryRange::Kind::kManaged;
+        if ((range.kind != MemoryRange::Kind::kSymbol && !managed) || range.owner != owner) return false;
+        if (managed) gone.push_back(range);
+        return true;
     });
+    return gone;
 }
 
 std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind) {
@@ -149,6 +156,7 @@ bool reserve_addresses(uint64_t base, size_t bytes) {
 }
 
 void trust_addresses() { map().trusting.store(true); }
+bool trusts_addresses() { return map().trusting.load(); }
 
 void forget_objects_of(CUcontext context) {
     const std::unique_lock<std::shared_mutex> lock(map().lock);

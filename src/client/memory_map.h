@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "cuda_types.gen.h"
 
@@ -28,8 +29,8 @@ struct MemoryRange {
 };
 
 void remember_range(MemoryRange range);
-// Removes the variables of a module or library.
-void forget_variables(uint64_t owner);
+// Removes the variables of a module or library; tells which of them were managed.
+std::vector<MemoryRange> forget_variables(uint64_t owner);
 // Removes the range that begins at base, if it is of this kind.
 std::optional<MemoryRange> forget_range(uint64_t base, MemoryRange::Kind kind);
 // The range that holds the address.
@@ -48,5 +49,6 @@ void note_mapping(uint64_t base, uint64_t mapped_at);
 bool reserve_addresses(uint64_t base, size_t bytes);
 // For tests that run client and worker in one process, where device memory is mapped here anyway.
 void trust_addresses();
+bool trusts_addresses();
 
 }  // namespace bitfusion::client

@@ -8,6 +8,7 @@
 #include "client/context.h"
 #include "client/function.h"
 #include "client/global.h"
+#include "client/managed_memory.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
@@ -37,14 +38,15 @@ CUresult find_global(uint64_t owner, bool of_library, bool managed, const char* 
     if (name == nullptr) return CUDA_ERROR_INVALID_VALUE;
     uint64_t found = 0;
     size_t size = 0;
+    bool is_managed = false;
     const CUresult result = call(msg::GlobalGet{owner, of_library ? 1u : 0u, managed ? 1u : 0u, name},
                                  [&](const msg::GlobalGet::Reply& reply) {
                                      found = reply.address;
                                      size = reply.byte_count;
+                                     is_managed = reply.is_managed != 0;
                                  });
     if (result != CUDA_SUCCESS) return result;
     if (!range_of(found)) {
-        reserve_addresses(found, size);
         MemoryRange range;
         range.kind = MemoryRange::Kind::kSymbol;
         range.base = found;
@@ -52,7 +54,13 @@ CUresult find_global(uint64_t owner, bool of_library, bool managed, const char* 
         range.owner = owner;
         range.context = current_context();
         range.device = current_device();
-        remember_range(range);
+        if (is_managed) {
+            const CUresult adopted = adopt_managed_variable(range);
+            if (adopted != CUDA_SUCCESS) return adopted;
+        } else {
+            reserve_addresses(found, size);
+            remember_range(range);
+        }
     }
     if (address != nullptr) *address = found;
     if (bytes != nullptr) *bytes = size;
@@ -98,7 +106,7 @@ CUresult cuModuleUnload(CUmodule hmod) {
         if (modules().known.erase(hmod) == 0) return CUDA_ERROR_INVALID_HANDLE;
     }
     unpublish_functions(wire_name(hmod));
-    forget_variables(wire_name(hmod));
+    drop_managed_variables(forget_variables(wire_name(hmod)));
     return post(msg::ModuleUnload{wire_name(hmod)});
 }
 

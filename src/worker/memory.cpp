@@ -35,6 +35,25 @@ CUresult cuMemAlloc_v2(Session& s, CUdeviceptr* dptr, size_t bytesize) {
     return charged(s, bytesize, dptr, [&] { return s.driver.cuMemAlloc_v2(dptr, bytesize); });
 }
 
+CUresult cuMemAllocManaged(Session& s, CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
+    if (s.driver.cuMemAllocManaged == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    const CUresult result =
+        charged(s, bytesize, dptr, [&] { return s.driver.cuMemAllocManaged(dptr, bytesize, flags); });
+    if (result != CUDA_SUCCESS) return result;
+    // The client's pages begin as zeros, so these must; and the only ones who touch them from now on are the
+    // GPU and copies, so that is where they belong.
+    CUdevice device = 0;
+    if (s.driver.cuMemAdvise_v2 != nullptr && s.driver.cuCtxGetDevice(&device) == CUDA_SUCCESS)
+        s.driver.cuMemAdvise_v2(*dptr, bytesize, CU_MEM_ADVISE_SET_PREFERRED_LOCATION,
+                                {CU_MEM_LOCATION_TYPE_DEVICE, device});
+    CUresult set = CUDA_SUCCESS;
+    const CUstream stream = s.mirrors.stream(s.context_name(), &set);
+    if (set == CUDA_SUCCESS) set = s.driver.cuMemsetD8Async(*dptr, 0, bytesize, stream);
+    if (set == CUDA_SUCCESS) set = s.driver.cuStreamSynchronize(stream);
+    if (set != CUDA_SUCCESS && s.driver.cuMemFree_v2(*dptr) == CUDA_SUCCESS) s.memory.remove(*dptr);
+    return set;
+}
+
 CUresult cuMemAllocPitch_v2(Session& s, CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
                             unsigned int ElementSizeBytes) {
     // The pitch is the driver's choice: charge the least it can be, then what it became.

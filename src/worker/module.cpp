@@ -208,18 +208,25 @@ void serve(Session& s, const Frame& frame, const msg::GlobalGet& m) {
     if (m.of_library != 0) {
         const CUlibrary library = s.handles.find<CUlibrary>(m.owner, &result);
         if (result == CUDA_SUCCESS) result = s.enter(frame);
+        if (result == CUDA_SUCCESS && m.managed != 0 && s.driver.cuLibraryGetManaged == nullptr)
+            result = CUDA_ERROR_NOT_SUPPORTED;
         if (result == CUDA_SUCCESS)
-            result = s.driver.cuLibraryGetGlobal(&address, &bytes, library, symbol.c_str());
+            result = (m.managed != 0 ? s.driver.cuLibraryGetManaged : s.driver.cuLibraryGetGlobal)(
+                &address, &bytes, library, symbol.c_str());
     } else {
         const CUmodule module = s.handles.find<CUmodule>(m.owner, &result);
         if (result == CUDA_SUCCESS) result = s.enter(frame);
         if (result == CUDA_SUCCESS)
             result = s.driver.cuModuleGetGlobal_v2(&address, &bytes, module, symbol.c_str());
     }
+    unsigned is_managed = 0;
+    if (result == CUDA_SUCCESS &&
+        s.driver.cuPointerGetAttribute(&is_managed, CU_POINTER_ATTRIBUTE_IS_MANAGED, address) != CUDA_SUCCESS)
+        is_managed = 0;
     if (result == CUDA_SUCCESS && s.memory.range_at(address) == nullptr) {
         s.memory.add(address, {bytes, s.current_device(), 0, s.context_name(), false, m.owner});
     }
-    s.reply_with(frame, result, msg::GlobalGet::Reply{address, bytes});
+    s.reply_with(frame, result, msg::GlobalGet::Reply{address, bytes, is_managed & 0xFF});
 }
 
 void serve(Session& s, const Frame& frame, const msg::ModuleUnload& m) {

@@ -37,13 +37,13 @@ fn("""CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attr
 fn("CUresult cuPointerSetAttribute(const void *value, CUpointer_attribute attribute, CUdeviceptr ptr)",
    local(), since=6000)
 fn("CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUdevice device)",
-   later("managed memory and batches"), since=8000, old=True)
+   local(), since=8000, old=True)
 fn("CUresult cuMemAdvise_v2(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUmemLocation location)",
-   later("managed memory and batches"), since=12020)
+   local(), since=12020)
 fn("CUresult cuMemAlloc(CUdeviceptr_v1 *dptr, unsigned int bytesize)",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemAllocManaged(CUdeviceptr *dptr, size_t bytesize, unsigned int flags)",
-   later("managed memory"), since=6000)
+   call(), since=6000, hand=BOTH, dptr=out())
 fn("""CUresult cuMemAllocPitch(CUdeviceptr_v1 *dptr, unsigned int *pPitch, unsigned int WidthInBytes, unsigned
    int Height, unsigned int ElementSizeBytes)""",
    refused("addresses of 32 bits"), since=2000, old=True)
@@ -53,10 +53,10 @@ fn("""CUresult cuMemBatchDecompressAsync(CUmemDecompressParams *paramsArray, siz
 fn("""CUresult cuMemDiscardAndPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
    CUmemLocation *prefetchLocs, size_t *prefetchLocIdxs, size_t numPrefetchLocs, unsigned long long flags,
    CUstream hStream)""",
-   later("managed memory and batches"), since=13000, ptsz=13000)
+   local(), since=13000, ptsz=13000)
 fn("""CUresult cuMemDiscardBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count, unsigned long long
    flags, CUstream hStream)""",
-   later("managed memory and batches"), since=13000, ptsz=13000)
+   local(), since=13000, ptsz=13000)
 fn("CUresult cuMemFree(CUdeviceptr_v1 dptr)", refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemGetAddressRange(CUdeviceptr_v1 *pbase, unsigned int *psize, CUdeviceptr_v1 dptr)",
    refused("addresses of 32 bits"), since=2000, old=True)
@@ -67,17 +67,17 @@ fn("CUresult cuMemPoolExportPointer(CUmemPoolPtrExportData *shareData_out, CUdev
 fn("CUresult cuMemPoolImportPointer(CUdeviceptr *ptr_out, CUmemoryPool pool, CUmemPoolPtrExportData *shareData)",
    later("managed memory and batches"), since=11020)
 fn("CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream)",
-   later("managed memory and batches"), since=8000, ptsz=8000, old=True)
+   local(), since=8000, ptsz=8000, old=True)
 fn("""CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location, unsigned int
    flags, CUstream hStream)""",
-   later("managed memory and batches"), since=12020, ptsz=12020)
+   local(), since=12020, ptsz=12020)
 fn("""CUresult cuMemPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count, CUmemLocation
    *prefetchLocs, size_t *prefetchLocIdxs, size_t numPrefetchLocs, unsigned long long flags, CUstream
    hStream)""",
-   later("managed memory and batches"), since=13000, ptsz=13000)
+   local(), since=13000, ptsz=13000)
 fn("""CUresult cuMemRangeGetAttribute(void *data, size_t dataSize, CUmem_range_attribute attribute,
    CUdeviceptr devPtr, size_t count)""",
-   later("managed memory and batches"), since=8000)
+   local(), since=8000)
 fn("""CUresult cuMemRangeGetAttributes(void **data, size_t *dataSizes, CUmem_range_attribute *attributes,
    size_t numAttributes, CUdeviceptr devPtr, size_t count)""",
-   later("managed memory and batches"), since=8000)
+   local(), since=8000)

@@ -60,7 +60,7 @@ fn("CUresult cuStreamWriteValue64_v2(CUstream stream, CUdeviceptr addr, cuuint64
 fn("CUresult cuStreamWriteValue64(CUstream stream, CUdeviceptr addr, cuuint64_t value, unsigned int flags)",
    local(), since=9000, ptsz=9000, old=True, same_as="cuStreamWriteValue64_v2")
 fn("CUresult cuStreamAttachMemAsync(CUstream hStream, CUdeviceptr dptr, size_t length, unsigned int flags)",
-   later("batched memory operations"), since=6000, ptsz=7000)
+   local(), since=6000, ptsz=7000)
 fn("""CUresult cuStreamBatchMemOp(CUstream stream, unsigned int count, CUstreamBatchMemOpParams *paramArray,
    unsigned int flags)""",
    later("batched memory operations"), since=8000, ptsz=8000, old=True)
