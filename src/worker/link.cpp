@@ -50,9 +50,9 @@ void serve(Session& s, const Frame& frame, const msg::LinkCreate& m) {
     CUresult result = s.links.size() < kMostLinks ? s.enter(frame) : CUDA_ERROR_OUT_OF_MEMORY;
     if (result == CUDA_SUCCESS && s.driver.cuLinkCreate_v2 == nullptr) result = CUDA_ERROR_NOT_SUPPORTED;
     if (result == CUDA_SUCCESS)
-        result = s.driver.cuLinkCreate_v2(static_cast<unsigned>(link->options.names.size()),
-                                          link->options.names.data(), link->options.values.data(),
-                                          &link->state);
+        result =
+            s.driver.cuLinkCreate_v2(static_cast<unsigned>(link->options.names.size()),
+                                     link->options.names.data(), link->options.values.data(), &link->state);
     if (result == CUDA_SUCCESS) s.links[m.name] = std::move(link);
     s.reply_status(frame, result);
 }
@@ -77,10 +77,9 @@ void serve(Session& s, const Frame& frame, const msg::LinkAdd& m) {
     if (result == CUDA_SUCCESS) {
         const std::string name(m.name);
         const size_t terminated = type == CU_JIT_INPUT_PTX ? m.data.size() + 1 : m.data.size();
-        result = s.driver.cuLinkAddData_v2(link->state, type, data.data(), terminated,
-                                           name.empty() ? nullptr : name.c_str(),
-                                           static_cast<unsigned>(options.names.size()), options.names.data(),
-                                           options.values.data());
+        result = s.driver.cuLinkAddData_v2(
+            link->state, type, data.data(), terminated, name.empty() ? nullptr : name.c_str(),
+            static_cast<unsigned>(options.names.size()), options.names.data(), options.values.data());
     }
     reply.status = result;
     reply.info_log = link->options.info_log();
