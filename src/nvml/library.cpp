@@ -1,6 +1,6 @@
 #include "nvml/library.h"
 
-#include <unistd.h>
+#include <pthread.h>
 
 #include <cerrno>
 
@@ -19,7 +19,18 @@ void forget_session(Library* l) {
     for (auto& group : l->snapshots) group.clear();
 }
 
+// The connection is the parent's: it must end with the parent, not with the last of its children.
+void leave_sessions_to_parents() {
+    static const int watching = pthread_atfork([] { library().lock.lock(); }, [] { library().lock.unlock(); },
+                                               [] {
+                                                   forget_session(&library());
+                                                   library().lock.unlock();
+                                               });
+    (void)watching;
+}
+
 nvmlReturn_t open_session(Library* l) {
+    leave_sessions_to_parents();
     std::unique_ptr<link::Link> link = std::move(l->given);
     if (link == nullptr) {
         auto connected = client::connect_session();
@@ -30,7 +41,6 @@ nvmlReturn_t open_session(Library* l) {
         link = std::move(*connected);
     }
     l->session = std::make_unique<Session>(std::move(link));
-    l->owner = getpid();
     const nvmlReturn_t result = l->session->call(msg::MonitorOpen{}, [&](const auto& reply) {
         if (reply.devices > kMostDevices)
             return l->session->lose("it names more devices than any server has");
@@ -55,10 +65,7 @@ bool initialised() {
     return l.references != 0;
 }
 
-nvmlReturn_t ensure_session(Library* l) {
-    if (l->session != nullptr && l->owner != getpid()) forget_session(l);
-    return l->session != nullptr ? NVML_SUCCESS : open_session(l);
-}
+nvmlReturn_t ensure_session(Library* l) { return l->session != nullptr ? NVML_SUCCESS : open_session(l); }
 
 void use_link(std::unique_ptr<link::Link> link) {
     Library& l = library();

@@ -5,8 +5,6 @@
 // own.
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
 #include <chrono>
 #include <memory>
@@ -31,7 +29,6 @@ struct Snapshot {
 struct Library {
     std::mutex lock;
     unsigned references = 0;
-    pid_t owner = 0;
     std::unique_ptr<Session> session;
     size_t devices = 0;
     std::array<std::vector<Snapshot>, kMonitorGroups>

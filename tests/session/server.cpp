@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "device/soft/management.h"
 #include "device/soft/soft_device.h"
 
 namespace bitfusion::session_test {
@@ -60,9 +61,13 @@ void Server::serve(std::unique_ptr<link::Link> end) {
     for (int i = 0; i < kGpus; ++i) grant.devices.push_back(i);
     grant.memory_mib = kPartitionMib;
     grant.program = "session_tests";
+    grant.process = kClientProcess;
+    census_.join(lease_.get(), static_cast<uint32_t>(getpid()), grant.process, grant.program);
     std::string why;
     {
         worker::Session session(driver_, std::move(grant), std::move(end), &usage_);
+        session.report_to(&census_);
+        session.monitor.open_with([](ManagementTable* table) { return soft::open_soft_management(table); });
         {
             const std::lock_guard<std::mutex> guard(lock_);
             session_ = &session;

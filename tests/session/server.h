@@ -11,12 +11,14 @@
 
 #include "driver_table.gen.h"
 #include "link/link.h"
+#include "worker/census.h"
 #include "worker/session.h"
 
 namespace bitfusion::session_test {
 
 constexpr int kGpus = 2;
 constexpr uint64_t kPartitionMib = 512;
+constexpr uint32_t kClientProcess = 4242;  // as the worker has it from the greeting
 
 // The software driver of this process.
 const DriverTable& soft_driver();
@@ -50,6 +52,8 @@ class Server {
     const DriverTable driver_;
     int connection_ = -1;  // a second descriptor of the worker's end
     worker::Usage usage_{};
+    const std::unique_ptr<worker::CensusMemory> lease_ = std::make_unique<worker::CensusMemory>();
+    worker::Census census_;
     std::mutex lock_;
     std::condition_variable changed_;
     worker::Session* session_ = nullptr;  // while it runs
