@@ -13,7 +13,8 @@ from harness import BUILD, DEADLINE
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VERSION = os.environ.get("BITFUSION_VERSION", "0.1.0")
 NAME = "bitfusion-%s-linux-x86_64" % VERSION
-PARTS = ("bin/bitfusion", "lib/bitfusion/bitfusion-worker", "lib/bitfusion/cuda/libcuda.so.1")
+PARTS = ("bin/bitfusion", "lib/bitfusion/bitfusion-worker", "lib/bitfusion/cuda/libcuda.so.1",
+         "lib/bitfusion/cuda/libnvidia-ml.so.1", "lib/bitfusion/bin/nvidia-smi")
 
 
 def is_elf(path):
