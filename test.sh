@@ -29,7 +29,7 @@ esac
 
 # The tests whose subject is threads: what the thread sanitizer's build makes and runs.
 threaded_tests() {
-    ninja -C "$build" -t targets all | sed -nE 's/^((base|wire|link|client|worker|session|soft_device)[a-z_]*_?tests?): phony$/\1/p'
+    ninja -C "$build" -t targets all | sed -nE 's/^((base|wire|link|client|worker|session|nvml|soft_device)[a-z_]*_?tests?): phony$/\1/p'
 }
 
 install_packages build test

@@ -9,6 +9,8 @@ import unittest
 
 from harness import *
 
+SHIMS = os.path.join(BUILD, "lib", "bitfusion", "cuda")
+
 # NVML by ctypes, as pynvml does it: nothing but names, numbers and structs of NVIDIA's reference.
 NVML = r"""
 import ctypes, os, sys
@@ -141,6 +143,13 @@ except pynvml.NVMLError_NotSupported as error:
 """
 
 
+def sanitizer_first():
+    """A library with the address sanitizer needs its runtime to be the program's first."""
+    needed = subprocess.run(["ldd", os.path.join(SHIMS, "libnvidia-ml.so.1")], capture_output=True, text=True).stdout
+    runtime = next((line.split()[2] for line in needed.splitlines() if "libasan" in line), None)
+    return ["env", "LD_PRELOAD=" + runtime, "ASAN_OPTIONS=detect_leaks=0"] if runtime else []
+
+
 class WithTwoGpus(WithManager):
     def under_run(self, *command, options=("-n", "2", "-m", "1024"), **more):
         result = self.run_cli("run", *options, "--", *command, **more)
@@ -148,7 +157,7 @@ class WithTwoGpus(WithManager):
         return result.stdout
 
     def program(self, text, **more):
-        return self.under_run(sys.executable, "-c", text, **more)
+        return self.under_run(*sanitizer_first(), sys.executable, "-c", text, **more)
 
 
 class Nvml(WithTwoGpus):
@@ -178,8 +187,8 @@ class Nvml(WithTwoGpus):
         self.assertEqual(self.program(FORKS), "0 2 1024\n")
 
     def test_without_a_lease_there_is_no_driver(self):
-        environment = clean_environment(LD_LIBRARY_PATH=os.path.join(BUILD, "lib", "bitfusion", "cuda"))
-        result = subprocess.run([sys.executable, "-c", FACTS], capture_output=True, text=True, env=environment, timeout=DEADLINE)
+        environment = clean_environment(LD_LIBRARY_PATH=SHIMS)
+        result = subprocess.run([*sanitizer_first(), sys.executable, "-c", FACTS], capture_output=True, text=True, env=environment, timeout=DEADLINE)
         self.assertEqual(result.returncode, 1)
         self.assertIn("NVML: Driver Not Loaded", result.stderr)
         self.assertIn("bitfusion run", result.stderr)
