@@ -2,7 +2,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "base/log.h"
@@ -78,6 +80,32 @@ TEST_F(Watching, WhatIsNotServedSaysSo) {
     EXPECT_NE(nvmlInternalGetExportTable(&table, unknown), NVML_SUCCESS);
     EXPECT_EQ(table, nullptr);
     EXPECT_EQ(nvmlInternalGetExportTable(nullptr, unknown), NVML_ERROR_INVALID_ARGUMENT);
+}
+
+TEST_F(Watching, ThreadsShareTheSession) {
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (int t = 0; t < 8; ++t) {
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < 50; ++i) {
+                nvmlDevice_t device = nullptr;
+                nvmlMemory_t memory{};
+                char uuid[96] = "";
+                unsigned index = 9;
+                const auto wanted = static_cast<unsigned>(t % 2);
+                if (nvmlInit_v2() != NVML_SUCCESS ||
+                    nvmlDeviceGetHandleByIndex_v2(wanted, &device) != NVML_SUCCESS ||
+                    nvmlDeviceGetUUID(device, uuid, sizeof uuid) != NVML_SUCCESS ||
+                    nvmlDeviceGetMemoryInfo(device, &memory) != NVML_SUCCESS ||
+                    nvmlDeviceGetHandleByUUID(uuid, &device) != NVML_SUCCESS ||
+                    nvmlDeviceGetIndex(device, &index) != NVML_SUCCESS || index != wanted ||
+                    nvmlShutdown() != NVML_SUCCESS)
+                    ++wrong;
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
 }
 
 // What NVIDIA's published stand-in of NVML tells of the table that nvidia-smi (release 580) asks for.
