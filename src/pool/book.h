@@ -5,7 +5,7 @@
 // nothing active in the queue could be served now.
 #pragma once
 
-#include <functional>
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,6 +41,25 @@ struct LeaseEntry {
     uint32_t server = 0;
     Time heard{};
     Time used{};
+};
+
+// What found no room in one pass over the queue, so that what asks for more need not be tried.
+class Failures {
+  public:
+    void add(const Request& ask, const Eligibility& may);
+    bool cover(const Request& ask, const Eligibility& may) const;
+
+  private:
+    struct Failure {
+        const Eligibility* may;
+        uint32_t gpus;
+        double amount;  // MiB or fraction
+    };
+    static size_t kind_of(const Request& ask) { return ask.memory_mib ? 1 : ask.fraction ? 2 : 0; }
+    static double amount_of(const Request& ask) {
+        return ask.memory_mib ? static_cast<double>(*ask.memory_mib) : ask.fraction.value_or(1.0);
+    }
+    std::array<std::vector<Failure>, 3> failures_;
 };
 
 // What is kept for the first of the queue, so that nobody who overtakes it delays it.
@@ -80,6 +99,8 @@ struct Book {
     // There may be room on this server, or anywhere, for what found none before.
     void stale(uint32_t server) { stale_servers_.insert(server); }
     void stale_all() { stale_all_ = true; }
+    // This claim was not tried since it became active.
+    void fresh(const Waiter& waiter) { fresh_.insert(waiter.claim.turn); }
     // What servers there are, or what they have, changed.
     void servers_changed();
     std::shared_ptr<const Eligibility> eligibility(const Claim& claim);
@@ -132,6 +153,7 @@ struct Book {
     // `first`: the first of the queue, for whom room is kept; the others may only have what it cannot use.
     Served serve(Waiter& waiter, bool first);
     void serve_others();
+    void serve_fresh();
     void keep_for(const Waiter& first);
     std::optional<Choice> search(const Waiter& waiter, bool first);
     std::optional<Choice> search_all(const Waiter& waiter, bool first);
@@ -145,6 +167,7 @@ struct Book {
     Kept kept_;
     bool stale_all_ = false;
     std::set<uint32_t> stale_servers_;
+    std::set<Turn> fresh_;
     std::optional<uint32_t>
         only_;                 // the one server that may have room, while the others are known to have none
     bool over_quota_ = false;  // room was found, but on GPUs that count too much for the client's quota

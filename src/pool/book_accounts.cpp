@@ -22,7 +22,7 @@ void Book::hold_back(const std::string& id) {
     for (const auto& [turn, waiter] : queue.of_client(id)) {
         // Later ones wait too: they would take from the quota what this one waits for.
         back = back || held + waiter->share > quota;
-        if (!back && !waiter->active) stale_all_ = true;
+        if (!back && !waiter->active) fresh(*waiter);
         queue.set_active(*waiter, !back);
     }
 }

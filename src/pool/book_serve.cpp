@@ -17,6 +17,20 @@ bool is_whole(const Request& request) { return !request.memory_mib && !request.f
 
 }  // namespace
 
+void Failures::add(const Request& ask, const Eligibility& may) {
+    // A fraction so small that it is nothing of some GPUs may fail where a larger one fits.
+    if (ask.fraction && partition_of(may.smallest_mib(), *ask.fraction) == 0) return;
+    failures_[kind_of(ask)].push_back({&may, ask.gpus, amount_of(ask)});
+}
+
+bool Failures::cover(const Request& ask, const Eligibility& may) const {
+    const double amount = amount_of(ask);
+    const auto& failures = failures_[kind_of(ask)];
+    return std::any_of(failures.begin(), failures.end(), [&](const Failure& failure) {
+        return failure.may == &may && failure.gpus <= ask.gpus && failure.amount <= amount;
+    });
+}
+
 uint64_t Kept::part_of(uint64_t memory_mib) const {
     const Request& ask = first->claim.ask;
     if (ask.memory_mib) return *ask.memory_mib;
@@ -199,6 +213,9 @@ void Book::serve_others() {
     for (const auto& [key, shape] : queue.shapes()) {
         if (!shape->active.empty()) fronts.emplace(shape->active.begin()->first, shape.get());
     }
+    const std::optional<uint32_t> only = only_;
+    Failures failed_here;
+    Failures failed_everywhere;
     const auto push = [&fronts](Shape* shape, Waiters::iterator at) {
         if (at != shape->active.end()) fronts.emplace(at->first, shape);
     };
@@ -213,6 +230,12 @@ void Book::serve_others() {
             continue;
         }
         const bool last = shape->waiting == 1;
+        // Where there is new room on one server, the others are known to have none, but not for who was not
+        // tried.
+        only_ = fresh_.contains(turn) ? std::nullopt : only;
+        Failures& failed = only_ ? failed_here : failed_everywhere;
+        const Eligibility& may = eligibility(*at->second);
+        if (failed.cover(shape->ask, may)) continue;
         switch (serve(*at->second, false)) {
             case Served::kYes:
                 if (!last) push(shape, shape->active.lower_bound(turn));
@@ -221,8 +244,17 @@ void Book::serve_others() {
                 push(shape, std::next(at));
                 break;
             case Served::kNoRoom:
+                failed.add(shape->ask, may);
                 break;
         }
+    }
+    only_ = only;
+}
+
+void Book::serve_fresh() {
+    for (const Turn& turn : std::set<Turn>(fresh_)) {
+        const auto at = queue.active().find(turn);
+        if (at != queue.active().end() && at->second != kept_.first) serve(*at->second, false);
     }
 }
 
@@ -235,18 +267,27 @@ void Book::settle() {
             kept_ = {};
             stale_all_ = true;
         }
-        if (!stale_all_ && stale_servers_.empty()) return;
+        if (!stale_all_ && stale_servers_.empty() && fresh_.empty()) return;
         only_.reset();
         if (!stale_all_ && stale_servers_.size() == 1) only_ = *stale_servers_.begin();
+        if (!stale_all_ && stale_servers_.empty()) {
+            // The first was tried; only some of the others were not.
+            keep_for(*first);
+            serve_fresh();
+            fresh_.clear();
+            return;
+        }
         if (serve(*first, true) == Served::kYes) continue;
         keep_for(*first);
         serve_others();
         stale_all_ = false;
         stale_servers_.clear();
+        fresh_.clear();
     }
     kept_ = {};
     stale_all_ = false;
     stale_servers_.clear();
+    fresh_.clear();
 }
 
 void Book::settle_new(Waiter& waiter) {
