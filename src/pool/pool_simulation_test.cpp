@@ -67,7 +67,7 @@ class Simulation {
             if (notice.kind == Notice::Kind::kGranted) running_.push_back(notice.id);
         }
         const Auditor::Waiting* first = audit.first();
-        if (first != nullptr && !effects.changes.empty() && one_in(4)) {
+        if (first != nullptr && !effects.changes.empty() && one_in(8)) {
             EXPECT_FALSE(audit.fits_now(first->claim))
                 << first->claim.id << " waits beside GPUs that it could have";
         }
@@ -75,6 +75,10 @@ class Simulation {
     }
 
     void set_up() {
+        Settings settings;
+        settings.claim_silence = std::chrono::minutes(5);
+        settings.server_silence = std::chrono::minutes(5);
+        command([&] { return pool.set_settings(settings, now_); });
         for (size_t i = 0; i < servers_; ++i) {
             Server server;
             server.id = "s" + std::to_string(i);
@@ -227,7 +231,7 @@ class Simulation {
         if (one_in(25)) disturb();
         if (steps_ % 20 == 0) {
             now_ += std::chrono::seconds(5);
-            signs_of_life();
+            if (steps_ % 600 == 0) signs_of_life();
             command([&] { return pool.tick(now_), true; });
         }
         if (steps_ % 2000 == 0) {
