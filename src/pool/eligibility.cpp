@@ -6,11 +6,9 @@
 namespace bitfusion::pool {
 namespace {
 
-bool listed(const std::vector<std::string>& list, const Server& server) {
-    if (list.empty()) return true;
-    return std::any_of(list.begin(), list.end(), [&](const std::string& name) {
-        return name == server.id || (!server.address.empty() && name == server.address);
-    });
+bool listed(const std::set<std::string>& list, const Server& server) {
+    return list.empty() || list.contains(server.id) ||
+           (!server.address.empty() && list.contains(server.address));
 }
 
 bool passes(const std::vector<Filter>& filters, const Server& server, const Gpu& gpu) {
@@ -25,11 +23,15 @@ std::string gpus_text(uint64_t count) { return std::to_string(count) + (count ==
 Eligibility::Eligibility(const std::vector<Filter>& filters, const std::vector<std::string>& list,
                          const std::vector<const Server*>& servers)
     : masks_(servers.size()), restricted_(!filters.empty() || !list.empty()) {
+    const std::set<std::string> wanted(list.begin(), list.end());
+    std::set<std::string> known;
     for (size_t number = 0; number < servers.size(); ++number) {
         if (servers[number] == nullptr) continue;
         const Server& server = *servers[number];
         any_server_ = true;
-        if (!listed(list, server)) continue;
+        if (!listed(wanted, server)) continue;
+        known.insert(server.id);
+        known.insert(server.address);
         std::vector<uint64_t> sizes;
         for (size_t i = 0; i < server.gpus.size() && i < kMostGpus; ++i) {
             const Gpu& gpu = server.gpus[i];
@@ -44,10 +46,7 @@ Eligibility::Eligibility(const std::vector<Filter>& filters, const std::vector<s
         if (!sizes.empty()) makes_.insert(std::move(sizes));
     }
     for (const std::string& name : list) {
-        const bool known = std::any_of(servers.begin(), servers.end(), [&](const Server* server) {
-            return server != nullptr && listed({name}, *server);
-        });
-        if (!known && unknown_.empty()) unknown_ = name;
+        if (!known.contains(name) && unknown_.empty()) unknown_ = name;
     }
 }
 
