@@ -54,7 +54,7 @@ Result<History> History::open(const fs::path& folder, size_t most_series) {
         const auto name = name_in(entry.path());
         auto series = name ? Series::open(entry.path(), *name) : tl::unexpected(name.error());
         if (series && !history.series_.contains(*name)) {
-            history.series_.emplace(*name, std::move(*series));
+            history.series_.emplace(*name, Kept{std::move(*series), entry.path()});
             continue;
         }
         BF_LOG("history", kWarn, "%s is set aside: %s", entry.path().c_str(),
@@ -65,26 +65,39 @@ Result<History> History::open(const fs::path& folder, size_t most_series) {
     return history;
 }
 
+bool History::make_room(int64_t now) {
+    constexpr int64_t kDay = 86400;
+    const auto silent = std::min_element(series_.begin(), series_.end(), [](const auto& a, const auto& b) {
+        return a.second.series.latest() < b.second.series.latest();
+    });
+    if (silent == series_.end() || now - silent->second.series.latest() < kDay) return false;
+    std::error_code ignored;
+    fs::remove(silent->second.file, ignored);
+    series_.erase(silent);
+    return true;
+}
+
 Status History::record(const std::string& name, int64_t time, double value) {
     auto found = series_.find(name);
     if (found == series_.end()) {
         if (!proper_name(name)) return fail("'" + name + "' cannot be the name of a series");
-        if (series_.size() >= most_series_)
+        if (series_.size() >= most_series_ && !make_room(time))
             return fail("the history is full with " + std::to_string(most_series_) +
-                        " series; raise --history-series or remove what is gone");
-        auto series = Series::open(folder_ / (std::to_string(next_file_) + kEnding), name);
+                        " series; raise --history-series");
+        const fs::path file = folder_ / (std::to_string(next_file_) + kEnding);
+        auto series = Series::open(file, name);
         if (!series) return tl::unexpected(series.error());
         ++next_file_;
-        found = series_.emplace(name, std::move(*series)).first;
+        found = series_.emplace(name, Kept{std::move(*series), file}).first;
     }
-    return found->second.record(time, value);
+    return found->second.series.record(time, value);
 }
 
 Result<Range> History::range(const std::string& name, int64_t from, int64_t to, int64_t now,
                              size_t most_points) const {
     const auto found = series_.find(name);
     if (found == series_.end()) return fail("no series has this name; list them with GET /v1/history", 404);
-    return found->second.range(from, to, now, most_points);
+    return found->second.series.range(from, to, now, most_points);
 }
 
 std::vector<std::string> History::names(const std::string& prefix) const {

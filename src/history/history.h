@@ -1,9 +1,10 @@
 // History: the measurements of a server over 30 days, one file a series (series.h), in one folder.
 //
-// Bounded: at most `most_series`, each of kSeriesBytes. Names are "room/thing/measurement", for example
-// "gpu/GPU-6e9d.../memory_used_mib": printable ASCII without blanks. Files are named by number; the name is
-// in the file. A file that is damaged is renamed to *.damaged and its series begins anew; damaged() counts
-// them, and the health check cass_buckets shows it. One thread, one process a folder.
+// Bounded: at most `most_series`, each of kSeriesBytes; a new one takes the place of one that nothing was
+// recorded of for a day (a client that went away) when there is no other. Names are "room/thing/measurement",
+// for example "gpu/GPU-6e9d.../memory_used_mib": printable ASCII without blanks. Files are named by number;
+// the name is in the file. A file that is damaged is renamed to *.damaged and its series begins anew;
+// damaged() counts them, and the health check cass_buckets shows it. One thread, one process a folder.
 #pragma once
 
 #include <filesystem>
@@ -24,7 +25,7 @@ class History {
   public:
     static Result<History> open(const std::filesystem::path& folder, size_t most_series);
 
-    // Makes the series at its first measurement. Refused when there are most_series already.
+    // Makes the series at its first measurement. Refused when there are most_series that are all in use.
     Status record(const std::string& name, int64_t time, double value);
     Result<Range> range(const std::string& name, int64_t from, int64_t to, int64_t now,
                         size_t most_points) const;
@@ -39,11 +40,18 @@ class History {
     History(std::filesystem::path folder, size_t most_series)
         : folder_(std::move(folder)), most_series_(most_series) {}
 
+    // Deletes the series that has been silent longest, if that is a day.
+    bool make_room(int64_t now);
+
     std::filesystem::path folder_;
     size_t most_series_;
     size_t next_file_ = 0;
     size_t damaged_ = 0;
-    std::map<std::string, Series> series_;
+    struct Kept {
+        Series series;
+        std::filesystem::path file;
+    };
+    std::map<std::string, Kept> series_;
 };
 
 bool proper_name(const std::string& name);

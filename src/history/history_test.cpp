@@ -164,6 +164,14 @@ TEST_F(HistoryTest, IsBounded) {
     ASSERT_TRUE(history.record("b", kBegin, 1));
     EXPECT_FALSE(history.record("c", kBegin, 1));
     EXPECT_EQ(history.bytes(), 2 * kSeriesBytes);
+    // What was silent for a day gives way, and nothing else.
+    ASSERT_TRUE(history.record("b", kBegin + kDay, 2));
+    EXPECT_TRUE(history.record("c", kBegin + kDay, 3));
+    EXPECT_EQ(history.names(), (std::vector<std::string>{"b", "c"}));
+    EXPECT_FALSE(history.record("d", kBegin + kDay, 4));
+    size_t files = 0;
+    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder_ / "history")) ++files;
+    EXPECT_EQ(files, 2u);
 }
 
 TEST_F(HistoryTest, NamesAndRangesAreChecked) {

@@ -38,6 +38,8 @@ class Series {
     ~Series();
 
     const std::string& name() const { return name_; }
+    // When it was last recorded, to its finest step; 0 when it never was.
+    int64_t latest() const { return int64_t{newest_[0].step} * kTiers[0].step_s; }
 
     // Adds a measurement taken at `time`. A time before the latest recorded one is refused (a clock set
     // back).
