@@ -169,6 +169,11 @@ Result<json> Backups::create(const std::string& name, const std::map<std::string
         return fail("cannot copy what is to be saved: " + error.message() + "; make room on its disk", 503);
     if (auto written = backup::write(file, manifest, scratch.path); !written)
         return tl::unexpected(written.error());
+    if (fs::file_size(file, error) > kMostBackupBytes) {
+        fs::remove(file, error);
+        return fail("the backup would have more than 64 MiB; start the manager with a lower --history-series",
+                    409);
+    }
     BF_LOG("daemon", kInfo, "backup %s was made", name.c_str());
     return row_of(manifest, fs::file_size(file, error));
 }

@@ -190,7 +190,7 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
     }
     if (probes_.take(hello->ticket)) {
         deadline.cancel();
-        co_await probes_.serve(*socket);
+        co_await probes_.serve(socket);
         co_return;
     }
     const LeasePointer lease = leases_.by_ticket(hello->ticket);

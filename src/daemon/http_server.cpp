@@ -22,6 +22,7 @@ using nlohmann::json;
 constexpr size_t kMostHeaderBytes = 8192;
 constexpr uint64_t kUsualBodyBytes = 65536;
 constexpr long kMostConnections = 1024;
+constexpr long kMostLarge = 2;  // requests with large bodies at the same time: they are held in memory
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
 constexpr auto kLongRequestDeadline = std::chrono::seconds(60);  // of those that may bring more
 constexpr auto kReplyDeadline = std::chrono::seconds(60);
@@ -83,7 +84,8 @@ HttpServer::HttpServer(asio::io_context& io, const Settings& settings, Api& api,
       leases_(leases),
       counters_(counters),
       acceptor_(io),
-      slots_(std::make_shared<int>(0)) {}
+      slots_(std::make_shared<int>(0)),
+      large_(std::make_shared<int>(0)) {}
 
 Result<uint16_t> HttpServer::listen() {
     return open_listener(acceptor_, settings_.listen, settings_.control_port, "--control-port");
@@ -127,11 +129,15 @@ Task<void> HttpServer::serve(beast::tcp_stream stream, [[maybe_unused]] std::sha
         parser.body_limit(kMostBackupBytes);  // until the target is known
         stream.expires_after(kRequestDeadline);
         auto [error, got] = co_await http::async_read_header(stream, buffer, parser, kNoThrow);
+        std::shared_ptr<void> large;
         if (!error) {
             const uint64_t most = most_body_bytes(std::string(parser.get().target()));
             parser.body_limit(most);
-            if (most > kUsualBodyBytes) stream.expires_after(kLongRequestDeadline);
-            if (parser.content_length().value_or(0) > most)
+            if (most > kUsualBodyBytes) {
+                large = large_;
+                stream.expires_after(kLongRequestDeadline);
+            }
+            if (parser.content_length().value_or(0) > most || large_.use_count() > kMostLarge + 1)
                 error = http::error::body_limit;
             else
                 std::tie(error, got) = co_await http::async_read(stream, buffer, parser, kNoThrow);

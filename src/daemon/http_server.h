@@ -39,6 +39,7 @@ class HttpServer {
     Counters& counters_;
     tcp::acceptor acceptor_;
     std::shared_ptr<void> slots_;  // each connection holds a copy
+    std::shared_ptr<void> large_;  // each request that may bring a large body holds a copy
 };
 
 }  // namespace bitfusion::daemon

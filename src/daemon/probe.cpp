@@ -35,23 +35,24 @@ bool Probes::take(const wire::Ticket& ticket) {
     return good;
 }
 
-Task<void> Probes::serve(tcp::socket& socket) {
+Task<void> Probes::serve(std::shared_ptr<tcp::socket> socket) {
     const std::shared_ptr<void> slot = slots_;
     asio::steady_timer deadline(io_, kProbeLife);
-    deadline.async_wait([&socket](const boost::system::error_code& error) {
+    deadline.async_wait([socket](const boost::system::error_code& error) {
         boost::system::error_code ignored;
-        if (!error) socket.close(ignored);
+        if (!error) socket->close(ignored);
     });
     boost::system::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
+    socket->set_option(tcp::no_delay(true), ignored);
     const std::vector<uint8_t> welcome = wire::encode(wire::Welcome{});
-    if (const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(welcome), kNoThrow); error)
+    if (const auto [error, sent] = co_await asio::async_write(*socket, asio::buffer(welcome), kNoThrow);
+        error)
         co_return;
     std::vector<uint8_t> message;
     size_t total = 0;
     for (size_t count = 0; count < kMostMessages; ++count) {
         std::array<uint8_t, 4> head{};
-        const auto [head_error, head_got] = co_await asio::async_read(socket, asio::buffer(head), kNoThrow);
+        const auto [head_error, head_got] = co_await asio::async_read(*socket, asio::buffer(head), kNoThrow);
         if (head_error) co_return;
         const size_t length = head[0] | head[1] << 8 | head[2] << 16 | static_cast<size_t>(head[3]) << 24;
         total += length;
@@ -60,12 +61,12 @@ Task<void> Probes::serve(tcp::socket& socket) {
             break;
         }
         message.resize(length);
-        const auto [error, got] = co_await asio::async_read(socket, asio::buffer(message), kNoThrow);
+        const auto [error, got] = co_await asio::async_read(*socket, asio::buffer(message), kNoThrow);
         if (error) co_return;
-        const auto [write_error, sent] = co_await asio::async_write(socket, asio::buffer(message), kNoThrow);
+        const auto [write_error, sent] = co_await asio::async_write(*socket, asio::buffer(message), kNoThrow);
         if (write_error) co_return;
     }
-    socket.shutdown(tcp::socket::shutdown_send, ignored);
+    socket->shutdown(tcp::socket::shutdown_send, ignored);
 }
 
 }  // namespace bitfusion::daemon

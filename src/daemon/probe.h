@@ -9,6 +9,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "daemon/async.h"
@@ -36,7 +37,7 @@ class Probes {
     // Whether one more can be served now.
     bool has_room() const { return slots_.use_count() <= kMostAtOnce; }
     // Admits the connection and echoes until the client ends or a limit is reached.
-    Task<void> serve(tcp::socket& socket);
+    Task<void> serve(std::shared_ptr<tcp::socket> socket);
 
   private:
     asio::io_context& io_;
