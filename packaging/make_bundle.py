@@ -30,6 +30,9 @@ EXTRAS = {
     "bitfusion-manager.yaml": "share/bitfusion/bitfusion-manager.yaml",
     "bitfusion-limits.conf": "share/bitfusion/bitfusion-limits.conf",
     "servers.conf": "share/bitfusion/servers.conf",
+    "prometheus/prometheus.yml": "share/bitfusion/prometheus/prometheus.yml",
+    "prometheus/bitfusion-alerts.yml": "share/bitfusion/prometheus/bitfusion-alerts.yml",
+    "prometheus/bitfusion-grafana.json": "share/bitfusion/prometheus/bitfusion-grafana.json",
 }
 
 
