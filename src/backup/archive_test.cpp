@@ -1,6 +1,8 @@
 #include "backup/archive.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -132,6 +134,26 @@ TEST_F(ArchiveTest, AMissingFileLeavesNoArchive) {
     EXPECT_FALSE(fs::exists(folder_ / "b"));
     EXPECT_FALSE(fs::exists(folder_ / "b.part"));
     EXPECT_FALSE(write(folder_ / "gone/b", manifest(), folder_ / "from"));
+}
+
+// A limit of the process stands for a full disk.
+TEST_F(ArchiveTest, WithoutRoomNothingIsLeftBehind) {
+    signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit tight = before;
+    tight.rlim_cur = 1000;
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    const auto written = write(folder_ / "b", manifest(), folder_ / "from");
+    const auto unpacked = unpack(file(), into());
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, 503);
+    EXPECT_FALSE(fs::exists(folder_ / "b"));
+    EXPECT_FALSE(fs::exists(folder_ / "b.part"));
+    ASSERT_FALSE(unpacked);
+    EXPECT_EQ(unpacked.error().code, 503) << unpacked.error().what;
+    EXPECT_FALSE(fs::exists(into()));
 }
 
 }  // namespace

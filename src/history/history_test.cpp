@@ -1,6 +1,8 @@
 #include "history/history.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmath>
@@ -172,6 +174,26 @@ TEST_F(HistoryTest, IsBounded) {
     size_t files = 0;
     for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder_ / "history")) ++files;
     EXPECT_EQ(files, 2u);
+}
+
+// A limit of the process stands for a full disk: both refuse the bytes when they are reserved.
+TEST_F(HistoryTest, WithoutRoomNothingIsLeftBehindAndTheRestGoesOn) {
+    History history = open();
+    ASSERT_TRUE(history.record("a", kBegin, 1));
+    signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit tight = before;
+    tight.rlim_cur = 1000;
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    const auto full = history.record("b", kBegin, 2);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(full);
+    EXPECT_NE(full.error().what.find("make room"), std::string::npos) << full.error().what;
+    EXPECT_FALSE(fs::exists(file(1)));
+    EXPECT_TRUE(history.record("a", kBegin + 10, 1));
+    EXPECT_TRUE(history.record("b", kBegin + 10, 2));
+    EXPECT_EQ(open().damaged(), 0u);
 }
 
 TEST_F(HistoryTest, NamesAndRangesAreChecked) {
