@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ struct Census {
     std::map<std::string, double> clients;  // host -> GPUs, a partition counts as its fraction
     double gpus_allocated = 0;              // the same over all clients
     size_t leases = 0;
-    size_t sessions = 0;  // workers
-    Traffic traffic;      // since the daemon started
+    size_t sessions = 0;            // workers
+    std::optional<size_t> waiting;  // requests in the queue; nothing on a server that keeps none
+    Traffic traffic;                // since the daemon started
 };
 
 Census take_census(const Leases& leases, const Report& report, const Counters& counters);

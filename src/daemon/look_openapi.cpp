@@ -76,6 +76,7 @@ constexpr const char* kDocument = R"json({
       "gpus": {"type": "array", "items": {"type": "object", "properties": {"ordinal": {"type": "integer"}, "name": {"type": "string"}, "memory_mib": {"type": "integer"}, "allocated_mib": {"type": "integer"}, "partitions": {"type": "integer"}, "utilization_percent": {"type": "integer", "nullable": true}}}},
       "gpus_allocated": {"type": "number", "description": "a partition counts as its fraction"},
       "leases": {"type": "integer"}, "sessions": {"type": "integer"},
+      "waiting": {"type": "integer", "nullable": true, "description": "requests in the queue; null where there is none"},
       "clients": {"type": "object", "description": "GPUs by client", "additionalProperties": {"type": "number"}},
       "received_bytes": {"type": "integer"}, "sent_bytes": {"type": "integer"}, "round_trips": {"type": "integer"},
       "attached": {"type": "integer", "description": "programs that got a worker"}, "attach_seconds": {"type": "number", "description": "the sum of their waiting"}}},

@@ -155,6 +155,7 @@ Reply LookApi::stats() const {
                          {"gpus_allocated", census.gpus_allocated},
                          {"leases", census.leases},
                          {"sessions", census.sessions},
+                         {"waiting", census.waiting ? json(*census.waiting) : json()},
                          {"clients", census.clients},
                          {"received_bytes", census.traffic.received_bytes},
                          {"sent_bytes", census.traffic.sent_bytes},

@@ -142,6 +142,9 @@ void put_use(const MetricsView& view, Page* page) {
     page->single("bitfusion_leases", "gauge", "Leases.", static_cast<double>(census.leases));
     page->single("bitfusion_sessions", "gauge", "Processes of clients that have a worker.",
                  static_cast<double>(census.sessions));
+    if (census.waiting)
+        page->single("bitfusion_queue_length", "gauge", "Requests that wait for GPUs.",
+                     static_cast<double>(*census.waiting));
     if (!census.clients.empty()) {
         page->family("bitfusion_client_gpus_allocated", "gauge",
                      "GPUs given to a client; a partition counts as its fraction.");

@@ -194,6 +194,13 @@ TEST_F(Metrics, AServerWithoutGpusHasNoEmptyFamilies) {
     EXPECT_NE(page.find("\nbitfusion_gpus 0\n"), std::string::npos);
 }
 
+TEST_F(Metrics, TheQueueIsShownWhereThereIsOne) {
+    EXPECT_EQ(text().find("bitfusion_queue_length"), std::string::npos);
+    census_.waiting = 3;
+    EXPECT_NE(text().find("# TYPE bitfusion_queue_length gauge\nbitfusion_queue_length 3\n"),
+              std::string::npos);
+}
+
 TEST_F(Metrics, TextOfTheNetworkStaysInItsLabel) {
     census_.clients = {{"a\"} 1\nevil 2", 1}};
     EXPECT_NE(text().find("{client=\"a\\\"} 1\\nevil 2\"} 1\n"), std::string::npos);

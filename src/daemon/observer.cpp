@@ -159,6 +159,7 @@ void Observer::record() {
     put("server/gpus_allocated", census.gpus_allocated);
     put("server/leases", static_cast<double>(census.leases));
     put("server/sessions", static_cast<double>(census.sessions));
+    if (census.waiting) put("server/waiting", static_cast<double>(*census.waiting));
     for (const auto& [client, gpus] : census.clients)
         put("client/" + name_part(client) + "/gpus_allocated", gpus);
     record_network(now);
@@ -192,6 +193,12 @@ void Observer::record_network(int64_t now) {
     }
 }
 
+Census Observer::census() const {
+    Census census = take_census(leases_, inventory_.report(), counters_);
+    if (queue_length_) census.waiting = queue_length_();
+    return census;
+}
+
 health::Node Observer::node() const {
     health::Node node;
     node.side = health::Side::kServer;
@@ -201,6 +208,7 @@ health::Node Observer::node() const {
     node.installation = installation_;
     node.data_folder = folder_.empty() ? "/" : folder_.string();
     node.earlier_losses = losses_;
+    if (fill_store_) fill_store_(&node.store);
     node.store.history_error = history_error_;
     if (history_) {
         node.store.history_series = history_->names().size();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -51,7 +52,12 @@ class Observer {
     // Reads health.json again.
     Status load_toggles();
 
-    Census census() const { return take_census(leases_, inventory_.report(), counters_); }
+    // Who knows the pool's store fills in what the checks cass_* look at; called at each run of the checks.
+    void ask_store(std::function<void(health::Store*)> fill) { fill_store_ = std::move(fill); }
+    // Who knows the queue tells its length.
+    void ask_queue(std::function<size_t()> length) { queue_length_ = std::move(length); }
+
+    Census census() const;
 
   private:
     Task<void> watch();
@@ -68,6 +74,8 @@ class Observer {
     const Counters& counters_;
     std::string installation_;
     std::function<void()> refreshed_;
+    std::function<void(health::Store*)> fill_store_;
+    std::function<size_t()> queue_length_;
     asio::steady_timer pause_;
     std::filesystem::path folder_;
     Descriptor lock_;
