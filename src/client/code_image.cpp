@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "client/context.h"
 #include "client/device.h"
+#include "client/jit_options.h"
 #include "client/session.h"
 #include "image/container.h"
 #include "image/select.h"
@@ -19,55 +20,10 @@
 namespace bitfusion::client {
 namespace {
 
-struct Option {
-    uint32_t option;
-    uint32_t reserved = 0;
-    uint64_t value;
-};
-static_assert(sizeof(Option) == 16);
-
-// Options whose value is a pointer into this process; the log buffers among them are written from the answer.
-enum class Carry { kValue, kLocal, kRefuse };
-Carry how_to_carry(CUjit_option option) {
-    switch (option) {
-        case CU_JIT_INFO_LOG_BUFFER:
-        case CU_JIT_ERROR_LOG_BUFFER:
-        case CU_JIT_WALL_TIME:
-            return Carry::kLocal;
-        case CU_JIT_GLOBAL_SYMBOL_NAMES:
-        case CU_JIT_GLOBAL_SYMBOL_ADDRESSES:
-        case CU_JIT_REFERENCED_KERNEL_NAMES:
-        case CU_JIT_REFERENCED_VARIABLE_NAMES:
-            return Carry::kRefuse;
-        default:
-            return Carry::kValue;
-    }
-}
-
 image::Capability capability() {
     const CUdevice device = current_device() >= 0 ? current_device() : 0;
     return {attribute_of(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
             attribute_of(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)};
-}
-
-// Gives the log texts to the program: the buffer is its own, the size slot is read and written in place.
-void write_log(unsigned count, CUjit_option* options, void** values, CUjit_option buffer, CUjit_option size,
-               std::string_view text) {
-    char* target = nullptr;
-    void** room = nullptr;
-    for (unsigned i = 0; i < count; ++i) {
-        if (options[i] == buffer) target = static_cast<char*>(values[i]);
-        if (options[i] == size) room = &values[i];
-    }
-    if (room == nullptr) return;
-    const auto capacity = static_cast<size_t>(static_cast<unsigned>(reinterpret_cast<uintptr_t>(*room)));
-    size_t written = 0;
-    if (target != nullptr && capacity != 0) {
-        written = std::min(text.size(), capacity - 1);
-        memcpy(target, text.data(), written);
-        target[written] = '\0';
-    }
-    *room = reinterpret_cast<void*>(static_cast<uintptr_t>(written));
 }
 
 }  // namespace
@@ -90,13 +46,8 @@ CUresult load_image(const void* image, uint64_t name, bool as_library, unsigned 
     }
     parts.insert(parts.end(), measured->prelink.begin(), measured->prelink.end());
 
-    std::vector<Option> carried;
-    for (unsigned i = 0; i < count; ++i) {
-        const Carry how = how_to_carry(options[i]);
-        if (how == Carry::kRefuse) return CUDA_ERROR_NOT_SUPPORTED;
-        if (how == Carry::kValue)
-            carried.push_back({static_cast<uint32_t>(options[i]), 0, reinterpret_cast<uint64_t>(values[i])});
-    }
+    JitOptions jit(count, options, values);
+    if (!jit.good()) return CUDA_ERROR_NOT_SUPPORTED;
 
     std::vector<uint64_t> sizes;
     std::vector<std::byte> joined;
@@ -117,7 +68,7 @@ CUresult load_image(const void* image, uint64_t name, bool as_library, unsigned 
     m.as_library = as_library ? 1 : 0;
     m.wrapper_version = measured->wrapper_version;
     m.sizes = {reinterpret_cast<const uint8_t*>(sizes.data()), sizes.size() * sizeof(uint64_t)};
-    m.options = {reinterpret_cast<const uint8_t*>(carried.data()), carried.size() * sizeof(Option)};
+    m.options = jit.bytes();
     CUresult status = CUDA_ERROR_UNKNOWN;
     const CUresult travelled = session()->call_bulk(
         msg::ModuleLoad::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, data, bytes,
@@ -125,13 +76,8 @@ CUresult load_image(const void* image, uint64_t name, bool as_library, unsigned 
             msg::ModuleLoad::Reply reply;
             reply.decode(r);
             status = static_cast<CUresult>(reply.status);
-            write_log(count, options, values, CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES,
-                      reply.info_log);
-            write_log(count, options, values, CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES,
-                      reply.error_log);
-            for (unsigned i = 0; i < count; ++i) {
-                if (options[i] == CU_JIT_WALL_TIME) memcpy(&values[i], &reply.wall_ms, sizeof reply.wall_ms);
-            }
+            jit.give_logs(reply.info_log, reply.error_log);
+            jit.give_wall_time(reply.wall_ms);
         });
     if (travelled != CUDA_SUCCESS) return travelled;
     if (status == CUDA_ERROR_NO_BINARY_FOR_GPU && fatbin) {
@@ -161,7 +107,7 @@ ImageFile::ImageFile(const char* path) {
             at += static_cast<size_t>(got);
         }
         if (place != MAP_FAILED && at == static_cast<size_t>(facts.st_size))
-            data_ = place;
+            data_ = place, file_bytes_ = at;
         else if (place != MAP_FAILED)
             munmap(place, bytes_);
     }

@@ -1,6 +1,7 @@
 // Code images on their way to the worker: measured, thinned out to what the server's GPU can use, sent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "cuda_types.gen.h"
@@ -21,10 +22,12 @@ class ImageFile {
     ImageFile(const ImageFile&) = delete;
     ImageFile& operator=(const ImageFile&) = delete;
     const void* data() const { return data_; }
+    size_t size() const { return file_bytes_; }
 
   private:
     void* data_ = nullptr;
-    size_t bytes_ = 0;
+    size_t bytes_ = 0;  // of the mapping
+    size_t file_bytes_ = 0;
 };
 
 }  // namespace bitfusion::client

@@ -23,6 +23,7 @@ constexpr unsigned kApiVersion = 3020;  // of every context made since CUDA 3.2
 struct Created {
     CUdevice device;
     unsigned flags;
+    int uses = 1;  // made once, attached since
 };
 
 struct Primary {
@@ -252,6 +253,27 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
     unmanage_pages_of(ctx);
     forget_objects_of(ctx);
     return CUDA_SUCCESS;
+}
+
+// Calls of CUDA 2: a count of uses, of created contexts alone.
+CUresult cuCtxAttach(CUcontext* pctx, unsigned int flags) {
+    if (pctx == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+    const std::lock_guard<std::mutex> lock(state().lock);
+    const auto found = state().created.find(t_current);
+    if (found == state().created.end()) return CUDA_ERROR_INVALID_CONTEXT;
+    ++found->second.uses;
+    *pctx = t_current;
+    return CUDA_SUCCESS;
+}
+
+CUresult cuCtxDetach(CUcontext ctx) {
+    {
+        const std::lock_guard<std::mutex> lock(state().lock);
+        const auto found = state().created.find(ctx);
+        if (found == state().created.end() || ctx != t_current) return CUDA_ERROR_INVALID_CONTEXT;
+        if (--found->second.uses != 0) return CUDA_SUCCESS;
+    }
+    return cuCtxDestroy_v2(ctx);
 }
 
 // ---- the thread's stack

@@ -17,6 +17,7 @@
 #include "client/handover.h"
 #include "client/managed_pages.h"
 #include "client/mapped_memory.h"
+#include "client/memory_map.h"
 #include "client/session.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
@@ -132,9 +133,9 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
             memcpy(copied.data() + f->parameters[i].offset, params[i], f->parameters[i].size);
         ready = copied.data();
     }
-    if (ready != nullptr) {
+    if (ever_pinned() && ready != nullptr) {
         map_arguments(ready, bytes);
-    } else {
+    } else if (ever_pinned()) {
         for (size_t i = 0; i < f->parameters.size(); ++i) map_arguments(params[i], f->parameters[i].size);
     }
     touch_stream(stream);

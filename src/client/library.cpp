@@ -205,6 +205,13 @@ CUresult cuLibraryGetManaged(CUdeviceptr* dptr, size_t* bytes, CUlibrary library
         library, [&](Library*) { return find_global(wire_name(library), true, true, name, dptr, bytes); });
 }
 
+// A function that host and GPU can both call: devices say that they have none (device.cpp), and then CUDA
+// finds none.
+CUresult cuLibraryGetUnifiedFunction(void** fptr, CUlibrary library, const char* symbol) {
+    if (fptr == nullptr || symbol == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    return with_loaded(library, [](Library*) { return CUDA_ERROR_NOT_FOUND; });
+}
+
 // ---- kernels
 // -------------------------------------------------------------------------------------------------
 

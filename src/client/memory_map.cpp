@@ -66,6 +66,7 @@ void note_mapping(uint64_t base, uint64_t mapped_at) {
 
 void remember_range(MemoryRange range) {
     if (range.kind == MemoryRange::Kind::kHost) {
+        g_ever_pinned = true;
         for (uint64_t block = range.base / kBlock; block <= (range.base + range.bytes - 1) / kBlock;
              ++block) {
             const uint64_t bit = pinned_bit(block);

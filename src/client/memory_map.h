@@ -3,6 +3,7 @@
 // in its own address space, so that no host object can ever have one. Any thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,6 +40,9 @@ std::optional<MemoryRange> range_of(uint64_t address);
 // host memory.
 bool is_device(uint64_t address, size_t bytes);
 bool is_pinned(const void* address, size_t bytes);
+// False as long as the program never had pinned host memory.
+inline std::atomic<bool> g_ever_pinned{false};
+inline bool ever_pinned() { return g_ever_pinned.load(std::memory_order_relaxed); }
 // False for most addresses that are not pinned host memory, without a lock.
 bool may_be_pinned(uint64_t address);
 // Notes where the GPU reaches the host range that begins at base.

@@ -23,7 +23,7 @@ namespace bitfusion::client {
 namespace {
 
 // Addresses for the second mapping: what all managed memory of a process may be together.
-constexpr uint64_t kWindow = uint64_t{1} << 40;
+constexpr uint64_t kWindow = uint64_t{1} << 38;
 
 void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 

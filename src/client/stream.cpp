@@ -176,6 +176,14 @@ CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext* pCtx, CUgreenCtx* pGreen
     return result;
 }
 
+CUresult cuStreamGetGreenCtx(CUstream hStream, CUgreenCtx* phCtx) {
+    Facts facts{};
+    if (phCtx == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (!facts_of(hStream, &facts)) return unknown_stream(hStream);
+    *phCtx = nullptr;  // there are none
+    return CUDA_SUCCESS;
+}
+
 CUresult cuStreamGetDevice(CUstream hStream, CUdevice* device) {
     Facts facts{};
     if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;

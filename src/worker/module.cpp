@@ -7,21 +7,14 @@
 #include "base/log.h"
 #include "image/container.h"
 #include "worker/function_facts.h"
+#include "worker/jit_options.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
 namespace {
 
-constexpr uint32_t kMostOptions = 64;
 constexpr size_t kMostParts = 4096;
-constexpr size_t kMostLog = 64u << 10;
-
-struct Option {
-    uint32_t option;
-    uint32_t reserved;
-    uint64_t value;
-};
 
 // The parts of an image, copied to aligned memory of our own, as the driver wants to see them.
 struct Image {
@@ -68,64 +61,13 @@ bool rebuild(const msg::ModuleLoad& m, Image* image) {
     return m.wrapper_version <= 2;
 }
 
-// JIT options of the client and our own log buffers behind them.
-struct Options {
-    std::vector<CUjit_option> names;
-    std::vector<void*> values;
-    std::vector<char> info = std::vector<char>(kMostLog);
-    std::vector<char> error = std::vector<char>(kMostLog);
-    size_t wall_at = 0;
-
-    // `with_logs`: our own buffers for the texts. Not for libraries: a driver that loads lazily keeps the
-    // pointers and compiles when a kernel is first needed, long after this call.
-    bool read(std::span<const uint8_t> bytes, bool with_logs) {
-        if (bytes.size() % sizeof(Option) != 0 || bytes.size() / sizeof(Option) > kMostOptions) return false;
-        for (size_t at = 0; at < bytes.size(); at += sizeof(Option)) {
-            Option option{};
-            memcpy(&option, bytes.data() + at, sizeof option);
-            switch (option.option) {  // by value only: a pointer of the client means nothing here
-                case CU_JIT_MAX_REGISTERS:
-                case CU_JIT_THREADS_PER_BLOCK:
-                case CU_JIT_OPTIMIZATION_LEVEL:
-                case CU_JIT_TARGET_FROM_CUCONTEXT:
-                case CU_JIT_TARGET:
-                case CU_JIT_FALLBACK_STRATEGY:
-                case CU_JIT_GENERATE_DEBUG_INFO:
-                case CU_JIT_LOG_VERBOSE:
-                case CU_JIT_GENERATE_LINE_INFO:
-                case CU_JIT_CACHE_MODE:
-                case CU_JIT_POSITION_INDEPENDENT_CODE:
-                case CU_JIT_MIN_CTA_PER_SM:
-                case CU_JIT_MAX_THREADS_PER_BLOCK:
-                case CU_JIT_OVERRIDE_DIRECTIVE_VALUES:
-                    add(static_cast<CUjit_option>(option.option), reinterpret_cast<void*>(option.value));
-                    break;
-                default:
-                    break;
-            }
-        }
-        if (!with_logs) return true;
-        add(CU_JIT_INFO_LOG_BUFFER, info.data());
-        add(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, reinterpret_cast<void*>(info.size()));
-        add(CU_JIT_ERROR_LOG_BUFFER, error.data());
-        add(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, reinterpret_cast<void*>(error.size()));
-        wall_at = values.size();
-        add(CU_JIT_WALL_TIME, nullptr);
-        return true;
-    }
-    void add(CUjit_option name, void* value) {
-        names.push_back(name);
-        values.push_back(value);
-    }
-};
-
 std::span<const uint8_t> bytes_of(const std::vector<uint8_t>& v) { return {v.data(), v.size()}; }
 
 }  // namespace
 
 void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
     Image image;
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<JitOptions>();
     const bool library = m.as_library != 0;
     if (library ? !s.handles.may_name<CUlibrary>(m.name) : !s.handles.may_name<CUmodule>(m.name))
         return s.peer_is_wrong(frame, "name");
@@ -156,9 +98,9 @@ void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
     }
     msg::ModuleLoad::Reply reply;
     reply.status = result;
-    if (!library) memcpy(&reply.wall_ms, &options->values[options->wall_at], sizeof reply.wall_ms);
-    reply.info_log = {options->info.data(), strnlen(options->info.data(), options->info.size())};
-    reply.error_log = {options->error.data(), strnlen(options->error.data(), options->error.size())};
+    if (!library) reply.wall_ms = options->wall_ms();
+    reply.info_log = options->info_log();
+    reply.error_log = options->error_log();
     if (result != CUDA_SUCCESS)
         BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result, options->error.data());
     s.reply_with(frame, CUDA_SUCCESS, reply);

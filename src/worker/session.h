@@ -29,6 +29,7 @@
 #include "worker/grant.h"
 #include "worker/handles.h"
 #include "worker/host_functions.h"
+#include "worker/link.h"
 #include "worker/memory_table.h"
 #include "worker/mirror.h"
 #include "worker/monitor.h"
@@ -75,6 +76,9 @@ class Session {
 
     // What the driver may still read after the call that gave it: JIT options of libraries.
     std::vector<std::shared_ptr<void>> kept;
+
+    // Linkers, by the client's names.
+    std::unordered_map<uint64_t, std::unique_ptr<Link>> links;
 
     // Physical memory made by cuMemCreate, by the driver's handle.
     struct Allocation {

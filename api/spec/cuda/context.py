@@ -49,8 +49,8 @@ fn("CUresult cuCtxGetExecAffinity(CUexecAffinityParam *pExecAffinity, CUexecAffi
    call(), since=11040, pExecAffinity=out())
 fn("CUresult cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags)", call(), since=4000)
 fn("CUresult cuCtxDisablePeerAccess(CUcontext peerContext)", call(), since=4000)
-fn("CUresult cuCtxAttach(CUcontext *pctx, unsigned int flags)", later("context events"), since=2000)
-fn("CUresult cuCtxDetach(CUcontext ctx)", later("context events"), since=2000)
+fn("CUresult cuCtxAttach(CUcontext *pctx, unsigned int flags)", local(), since=2000)
+fn("CUresult cuCtxDetach(CUcontext ctx)", local(), since=2000)
 fn("CUresult cuCtxRecordEvent(CUcontext hCtx, CUevent hEvent)", later("context events"), since=12050)
 fn("CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent)", later("context events"), since=12050)
 

@@ -44,11 +44,11 @@ fn("CUresult cuDeviceGetNvSciSyncAttributes(void *nvSciSyncAttrList, CUdevice de
    refused("NvSci objects belong to the client's machine"), since=10020)
 fn("""CUresult cuDeviceRegisterAsyncNotification(CUdevice device, CUasyncCallback callbackFunc, void
    *userData, CUasyncCallbackHandle *callback)""",
-   later("notifications from the server"), since=12040)
+   refused("notifications of a GPU's memory budget concern the server"), since=12040)
 fn("CUresult cuDeviceUnregisterAsyncNotification(CUdevice device, CUasyncCallbackHandle callback)",
-   later("notifications from the server"), since=12040)
+   refused("notifications of a GPU's memory budget concern the server"), since=12040)
 fn("CUresult cuDeviceGetDevResource(CUdevice device, CUdevResource *resource, CUdevResourceType type)",
-   later("green contexts"), since=12040)
+   refused("a lease divides a GPU's memory, not its processors"), since=12040)
 
 message("Attach", "call", "text visible", "i32 driver_version, bytes devices, bytes peers, u64 partition_bytes",
         doc="First message of a session: which devices the program wants to see (CUDA_VISIBLE_DEVICES), and every static fact of them.")

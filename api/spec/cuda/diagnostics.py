@@ -13,21 +13,21 @@ fn("CUresult cuCheckpointProcessRestore(int pid, CUcheckpointRestoreArgs *args)"
 fn("CUresult cuCheckpointProcessUnlock(int pid, CUcheckpointUnlockArgs *args)",
    refused("checkpoints name processes of the client's machine"), since=12080)
 fn("CUresult cuCoredumpGetAttribute(CUcoredumpSettings attrib, void *value, size_t *size)",
-   later("checkpoints, core dumps and logs"), since=12010)
+   refused("the GPU's core dumps would be files of the server, which the program cannot read"), since=12010)
 fn("CUresult cuCoredumpGetAttributeGlobal(CUcoredumpSettings attrib, void *value, size_t *size)",
-   later("checkpoints, core dumps and logs"), since=12010)
+   refused("the GPU's core dumps would be files of the server, which the program cannot read"), since=12010)
 fn("CUresult cuCoredumpSetAttribute(CUcoredumpSettings attrib, void *value, size_t *size)",
-   later("checkpoints, core dumps and logs"), since=12010)
+   refused("the GPU's core dumps would be files of the server, which the program cannot read"), since=12010)
 fn("CUresult cuCoredumpSetAttributeGlobal(CUcoredumpSettings attrib, void *value, size_t *size)",
-   later("checkpoints, core dumps and logs"), since=12010)
+   refused("the GPU's core dumps would be files of the server, which the program cannot read"), since=12010)
 fn("CUresult cuLogsCurrent(CUlogIterator *iterator_out, unsigned int flags)",
-   later("checkpoints, core dumps and logs"), since=12090)
+   refused("the driver's log is the server's; ours is BITFUSION_LOG"), since=12090)
 fn("CUresult cuLogsDumpToFile(CUlogIterator *iterator, const char *pathToFile, unsigned int flags)",
-   later("checkpoints, core dumps and logs"), since=12090)
+   refused("the driver's log is the server's; ours is BITFUSION_LOG"), since=12090)
 fn("CUresult cuLogsDumpToMemory(CUlogIterator *iterator, char *buffer, size_t *size, unsigned int flags)",
-   later("checkpoints, core dumps and logs"), since=12090)
+   refused("the driver's log is the server's; ours is BITFUSION_LOG"), since=12090)
 fn("""CUresult cuLogsRegisterCallback(CUlogsCallback callbackFunc, void *userData, CUlogsCallbackHandle
    *callback_out)""",
-   later("checkpoints, core dumps and logs"), since=12090)
+   refused("the driver's log is the server's; ours is BITFUSION_LOG"), since=12090)
 fn("CUresult cuLogsUnregisterCallback(CUlogsCallbackHandle callback)",
-   later("checkpoints, core dumps and logs"), since=12090)
+   refused("the driver's log is the server's; ours is BITFUSION_LOG"), since=12090)

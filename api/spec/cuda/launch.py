@@ -15,26 +15,26 @@ fn("""CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, 
    flags)""",
    local(), since=5000, ptsz=7000)
 fn("CUresult cuFuncSetBlockShape(CUfunction hfunc, int x, int y, int z)",
-   later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
 fn("CUresult cuFuncSetSharedSize(CUfunction hfunc, unsigned int bytes)",
-   later("the launch calls of CUDA 3"), since=2000)
-fn("CUresult cuLaunch(CUfunction f)", later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
+fn("CUresult cuLaunch(CUfunction f)", local(), since=2000)
 fn("""CUresult cuLaunchCooperativeKernelMultiDevice(CUDA_LAUNCH_PARAMS *launchParamsList, unsigned int
    numDevices, unsigned int flags)""",
-   later("the launch calls of CUDA 3"), since=9000)
+   local(), since=9000)
 fn("CUresult cuLaunchGrid(CUfunction f, int grid_width, int grid_height)",
-   later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
 fn("CUresult cuLaunchGridAsync(CUfunction f, int grid_width, int grid_height, CUstream hStream)",
-   later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
 fn("CUresult cuParamSetSize(CUfunction hfunc, unsigned int numbytes)",
-   later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
 fn("CUresult cuParamSetTexRef(CUfunction hfunc, int texunit, CUtexref hTexRef)",
-   later("the launch calls of CUDA 3"), since=2000)
-fn("CUresult cuParamSetf(CUfunction hfunc, int offset, float value)", later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
+fn("CUresult cuParamSetf(CUfunction hfunc, int offset, float value)", local(), since=2000)
 fn("CUresult cuParamSeti(CUfunction hfunc, int offset, unsigned int value)",
-   later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
 fn("CUresult cuParamSetv(CUfunction hfunc, int offset, void *ptr, unsigned int numbytes)",
-   later("the launch calls of CUDA 3"), since=2000)
+   local(), since=2000)
 
 message("Launch", "post", "u64 function, u32 grid_x, u32 grid_y, u32 grid_z, u32 block_x, u32 block_y, u32 block_z, u32 shared_bytes, u64 stream, u32 flags, bytes attributes, bytes arguments",
         doc="A kernel launch of any kind; arguments are the packed parameter block, attributes an array of CUlaunchAttribute whose events are names.")

@@ -19,7 +19,7 @@ fn("CUresult cuLibraryGetGlobal(CUdeviceptr *dptr, size_t *bytes, CUlibrary libr
 fn("CUresult cuLibraryGetManaged(CUdeviceptr *dptr, size_t *bytes, CUlibrary library, const char *name)",
    local(), since=12000)
 fn("CUresult cuLibraryGetUnifiedFunction(void **fptr, CUlibrary library, const char *symbol)",
-   later("function tables of the client"), since=12000)
+   local(), since=12000)
 fn("CUresult cuKernelGetFunction(CUfunction *pFunc, CUkernel kernel)", local(), since=12000)
 fn("CUresult cuKernelGetLibrary(CUlibrary *pLib, CUkernel kernel)", local(), since=12050)
 fn("CUresult cuKernelGetAttribute(int *pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev)",

@@ -49,7 +49,7 @@ fn("""CUresult cuMemAllocPitch(CUdeviceptr_v1 *dptr, unsigned int *pPitch, unsig
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("""CUresult cuMemBatchDecompressAsync(CUmemDecompressParams *paramsArray, size_t count, unsigned int flags,
    size_t *errorIndex, CUstream stream)""",
-   later("managed memory and batches"), since=12060, ptsz=12060)
+   refused("needs an engine in the GPU; devices say that they have none"), since=12060, ptsz=12060)
 fn("""CUresult cuMemDiscardAndPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
    CUmemLocation *prefetchLocs, size_t *prefetchLocIdxs, size_t numPrefetchLocs, unsigned long long flags,
    CUstream hStream)""",
@@ -63,9 +63,9 @@ fn("CUresult cuMemGetAddressRange(CUdeviceptr_v1 *pbase, unsigned int *psize, CU
 fn("CUresult cuMemGetInfo(unsigned int *free, unsigned int *total)",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemPoolExportPointer(CUmemPoolPtrExportData *shareData_out, CUdeviceptr ptr)",
-   later("managed memory and batches"), since=11020)
+   later("memory shared between processes"), since=11020)
 fn("CUresult cuMemPoolImportPointer(CUdeviceptr *ptr_out, CUmemoryPool pool, CUmemPoolPtrExportData *shareData)",
-   later("managed memory and batches"), since=11020)
+   later("memory shared between processes"), since=11020)
 fn("CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream)",
    local(), since=8000, ptsz=8000, old=True)
 fn("""CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location, unsigned int

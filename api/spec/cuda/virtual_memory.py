@@ -29,7 +29,7 @@ fn("""CUresult cuMemExportToShareableHandle(void *shareableHandle, CUmemGenericA
    later("shareable handles and multicast"), since=10020)
 fn("""CUresult cuMemGetHandleForAddressRange(void *handle, CUdeviceptr dptr, size_t size, CUmemRangeHandleType
    handleType, unsigned long long flags)""",
-   later("shareable handles and multicast"), since=11070)
+   refused("no device of the client can reach the server's memory; devices say so"), since=11070)
 fn("""CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *osHandle,
    CUmemAllocationHandleType shHandleType)""",
    later("shareable handles and multicast"), since=10020)
@@ -40,18 +40,18 @@ fn("""CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool *pool_out, void *
    CUmemAllocationHandleType handleType, unsigned long long flags)""",
    later("shareable handles and multicast"), since=11020)
 fn("CUresult cuMulticastAddDevice(CUmemGenericAllocationHandle mcHandle, CUdevice dev)",
-   later("shareable handles and multicast"), since=12010)
+   refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
 fn("""CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle mcHandle, size_t mcOffset, CUdeviceptr memptr,
    size_t size, unsigned long long flags)""",
-   later("shareable handles and multicast"), since=12010)
+   refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
 fn("""CUresult cuMulticastBindMem(CUmemGenericAllocationHandle mcHandle, size_t mcOffset,
    CUmemGenericAllocationHandle memHandle, size_t memOffset, size_t size, unsigned long long flags)""",
-   later("shareable handles and multicast"), since=12010)
+   refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
 fn("CUresult cuMulticastCreate(CUmemGenericAllocationHandle *mcHandle, const CUmulticastObjectProp *prop)",
-   later("shareable handles and multicast"), since=12010)
+   refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
 fn("""CUresult cuMulticastGetGranularity(size_t *granularity, const CUmulticastObjectProp *prop,
    CUmulticastGranularity_flags option)""",
-   later("shareable handles and multicast"), since=12010)
+   refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
 fn("""CUresult cuMulticastUnbind(CUmemGenericAllocationHandle mcHandle, CUdevice dev, size_t mcOffset, size_t
    size)""",
-   later("shareable handles and multicast"), since=12010)
+   refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
