@@ -244,10 +244,14 @@ void run_host_functions() {
         const HostFunction function = found->second;
         h.waiting.erase(found);
         lock.unlock();
+        // What the stream did before is the function's to see, and what it writes is for the stream to see.
+        const bool shared = session == client::session() && anything_shared();
+        if (shared && status == CUDA_SUCCESS) take_back();
         if (function.function != nullptr)
             function.function(function.data);
         else
             function.callback(function.stream, status, function.data);
+        if (shared) hand_over();
         const msg::HostFunctionDone done{ticket};
         session->post(done.kId, done.size(), [&](wire::Writer& w) { done.encode(w); });
     }

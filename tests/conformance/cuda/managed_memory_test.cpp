@@ -357,6 +357,21 @@ TEST_F(ManagedMemory, FlagsAndSizesAreChecked) {
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuMemFree_v2, address);
 }
 
+TEST_F(ManagedMemory, HostFunctionsStandBetweenKernels) {
+    const Managed memory(3000);
+    const Stream stream;
+    ASSERT_TRUE(memory.ok() && stream.ok());
+    std::fill_n(memory.words(), memory.count(), 1u);
+    ASSERT_EQ(add_one(memory, stream), CUDA_SUCCESS);
+    const CUhostFn triple = [](void* words) {
+        for (uint32_t i = 0; i < 3000; ++i) static_cast<uint32_t*>(words)[i] *= 3;
+    };
+    CU_OK(cuLaunchHostFunc, stream, triple, memory.words());
+    ASSERT_EQ(add_one(memory, stream), CUDA_SUCCESS);
+    CU_OK(cuStreamSynchronize, stream);
+    EXPECT_TRUE(memory.all(7));
+}
+
 TEST_F(ManagedMemory, ResultsOfCallsMayLieInIt) {
     const Managed memory(1024);
     ASSERT_TRUE(memory.ok());

@@ -171,6 +171,22 @@ TEST_F(MappedMemory, SystemCallsReachThePages) {
     EXPECT_EQ(pinned.words()[4], 3u);
 }
 
+TEST_F(MappedMemory, HostFunctionsStandBetweenKernels) {
+    const Pinned pinned(kCount * 4, CU_MEMHOSTALLOC_DEVICEMAP);
+    const Stream stream;
+    ASSERT_TRUE(pinned.ok() && stream.ok());
+    std::fill_n(pinned.words(), kCount, 1u);
+    const CUdeviceptr address = device_of(pinned.data());
+    ASSERT_EQ(launch(kernel("add_one"), kShape, stream, address, kCount), CUDA_SUCCESS);
+    const CUhostFn triple = [](void* words) {
+        for (uint32_t i = 0; i < kCount; ++i) static_cast<uint32_t*>(words)[i] *= 3;
+    };
+    CU_OK(cuLaunchHostFunc, stream, triple, pinned.data());
+    ASSERT_EQ(launch(kernel("add_one"), kShape, stream, address, kCount), CUDA_SUCCESS);
+    CU_OK(cuStreamSynchronize, stream);
+    EXPECT_EQ(std::count(pinned.words(), pinned.words() + kCount, 7u), kCount);
+}
+
 TEST_F(MappedMemory, PointersSayWhatTheyAre) {
     const Pinned pinned(4096, CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_PORTABLE);
     ASSERT_TRUE(pinned.ok());
