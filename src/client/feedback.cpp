@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
 
@@ -165,6 +166,12 @@ void serve_event(const wire::ReplyHead& head, wire::Reader& r) {
             m.decode(r);
             const int descriptor = m.descriptor == STDERR_FILENO ? STDERR_FILENO : STDOUT_FILENO;
             write_printed(descriptor, m.text);
+            return;
+        }
+        case msg::kId_MirrorChanged: {
+            msg::MirrorChanged m;
+            m.decode(r);
+            mapped_changed(m.runs, m.data);
             return;
         }
         case msg::kId_HostFunctionDue: {

@@ -23,6 +23,7 @@ constexpr uint64_t kPage = 4096;
 constexpr size_t kPiece = 4u << 20;  // of changes in one message
 // Answers with changes after which a synchronisation returns although kernels go on writing.
 constexpr int kMostAnswers = 1024;
+constexpr const char* kBadChanges = "the server sent changes whose parts do not fit together";
 
 struct Mapping {
     uint8_t* host;
@@ -30,13 +31,19 @@ struct Mapping {
     CUdeviceptr pages;           // of the worker's pages that hold it
     bool writable;               // by the program, so by the GPU too
     std::vector<uint8_t> known;  // what both sides last agreed on
+    uint64_t page_bytes() const { return (device - pages + known.size() + kPage - 1) / kPage * kPage; }
 };
 
+// Locks: `sending` around whatever travels, so that changes arrive in the order in which they were found;
+// `lock` around the tables, which the receiving thread changes too, and therefore never while waiting for it.
+// Mappings come and go under both.
 struct Mappings {
+    std::mutex sending;
     std::mutex lock;
     std::map<uint64_t, Mapping> by_base;
     std::map<CUdeviceptr, uint64_t> by_device;  // first device byte -> base
     std::atomic<int> count{0};
+    std::atomic<uint64_t> page_bytes{0};  // of the worker
 };
 
 Mappings& mappings() {
@@ -66,11 +73,15 @@ CUresult send(const wire::Changes& changes) {
         changes.data.size(), true);
 }
 
-CUresult send_locked(Mapping* mapping) {
+// The caller holds `sending`.
+CUresult send_changes(Mapping* mapping) {
     for (size_t at = 0; at < mapping->known.size();) {
         wire::Changes changes;
-        at += wire::gather_changes(mapping->host + at, mapping->known.data() + at, mapping->known.size() - at,
-                                   mapping->device + at, 0, kPiece, &changes);
+        {
+            const std::lock_guard<std::mutex> lock(mappings().lock);
+            at += wire::gather_changes(mapping->host + at, mapping->known.data() + at,
+                                       mapping->known.size() - at, mapping->device + at, 0, kPiece, &changes);
+        }
         const CUresult result = changes.empty() ? CUDA_SUCCESS : send(changes);
         if (result != CUDA_SUCCESS) return result;
     }
@@ -92,10 +103,19 @@ void apply_locked(Mappings& all, uint64_t address, std::span<const uint8_t> data
     }
 }
 
+bool apply(std::span<const uint8_t> runs, std::span<const uint8_t> data) {
+    Mappings& all = mappings();
+    const std::lock_guard<std::mutex> lock(all.lock);
+    return wire::each_change(runs, data, [&](uint64_t address, std::span<const uint8_t> run) {
+        apply_locked(all, address, run);
+        return true;
+    });
+}
+
 CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
     await_tickets(reinterpret_cast<void*>(range.base), range.bytes);
     Mappings& all = mappings();
-    const std::lock_guard<std::mutex> lock(all.lock);
+    const std::lock_guard<std::mutex> sending(all.sending);
     if (const auto found = all.by_base.find(range.base); found != all.by_base.end()) {
         *device = found->second.device;
         return CUDA_SUCCESS;
@@ -103,17 +123,24 @@ CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
     const uint64_t offset = range.base % kPage;
     const uint64_t bytes = (offset + range.bytes + kPage - 1) / kPage * kPage;
     uint64_t pages = 0;
+    // Counted before the worker counts it: whoever returns from a synchronisation meanwhile asks once too
+    // often.
+    all.page_bytes += bytes;
     CUresult result = call(msg::MirrorMap{range.base - offset, bytes},
                            [&](const msg::MirrorMap::Reply& reply) { pages = reply.device; });
-    if (result != CUDA_SUCCESS) return result;
+    if (result != CUDA_SUCCESS) {
+        all.page_bytes -= bytes;
+        return result;
+    }
     Mapping mapping;
     mapping.host = reinterpret_cast<uint8_t*>(range.base);
     mapping.device = pages + offset;
     mapping.pages = pages;
     mapping.writable = !range.registered || (range.flags & CU_MEMHOSTREGISTER_READ_ONLY) == 0;
     mapping.known.resize(range.bytes);  // zeros, as the fresh pages
-    result = send_locked(&mapping);
+    result = send_changes(&mapping);
     if (result != CUDA_SUCCESS) {
+        all.page_bytes -= bytes;
         post(msg::MirrorUnmap{pages});
         return result;
     }
@@ -128,6 +155,7 @@ CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
     }
     note_mapping(range.base, mapping.device);
     *device = mapping.device;
+    const std::lock_guard<std::mutex> lock(all.lock);
     all.by_device[mapping.device] = range.base;
     all.by_base.emplace(range.base, std::move(mapping));
     ++all.count;
@@ -176,12 +204,15 @@ void unmap_from_gpu(uint64_t base) {
     Mappings& all = mappings();
     CUdeviceptr pages = 0;
     CUcontext context = nullptr;
+    uint64_t bytes = 0;
     {
+        const std::lock_guard<std::mutex> sending(all.sending);
         const std::lock_guard<std::mutex> lock(all.lock);
         const auto found = all.by_base.find(base);
         if (found == all.by_base.end()) return;
         if (const auto range = range_of(base)) context = range->context;
         pages = found->second.pages;
+        bytes = found->second.page_bytes();
         if (found->second.device != base) forget_range(found->second.device, MemoryRange::Kind::kMapped);
         all.by_device.erase(found->second.device);
         all.by_base.erase(found);
@@ -191,34 +222,40 @@ void unmap_from_gpu(uint64_t base) {
     const InContext of_this_call(context);
     if (current_context() != nullptr && !all_idle()) synchronize_context(current_context());
     post(msg::MirrorUnmap{pages});
+    // From here on the worker announces what it did not announce before.
+    const uint64_t now = all.page_bytes.load();
+    if (now > wire::kMostAnnounced && now - bytes <= wire::kMostAnnounced) fetch_mapped();
+    all.page_bytes -= bytes;
 }
 
 CUresult send_mapped() {
     Mappings& all = mappings();
-    const std::lock_guard<std::mutex> lock(all.lock);
+    const std::lock_guard<std::mutex> sending(all.sending);
     for (auto& [base, mapping] : all.by_base) {
-        const CUresult result = send_locked(&mapping);
+        const CUresult result = send_changes(&mapping);
         if (result != CUDA_SUCCESS) return result;
     }
     return CUDA_SUCCESS;
 }
 
+void mapped_changed(std::span<const uint8_t> runs, std::span<const uint8_t> data) {
+    if (Session* s = session(); !apply(runs, data) && s != nullptr) s->lose(kBadChanges);
+}
+
 CUresult fetch_mapped() {
     Mappings& all = mappings();
-    const std::lock_guard<std::mutex> lock(all.lock);
+    if (all.page_bytes.load() <= wire::kMostAnnounced) return CUDA_SUCCESS;
+    const std::lock_guard<std::mutex> sending(all.sending);
     bool more = !all.by_base.empty();
     for (int i = 0; more && i < kMostAnswers; ++i) {
         bool good = true;
         const CUresult result = call(msg::MirrorChanges{}, [&](const msg::MirrorChanges::Reply& reply) {
             more = reply.more != 0;
-            good = wire::each_change(reply.runs, reply.data, [&](uint64_t address, auto data) {
-                apply_locked(all, address, data);
-                return true;
-            });
+            good = apply(reply.runs, reply.data);
         });
         if (result != CUDA_SUCCESS) return result;
         if (!good) {
-            session()->lose("the server sent changes whose parts do not fit together");
+            session()->lose(kBadChanges);
             return CUDA_ERROR_DEVICE_UNAVAILABLE;
         }
     }

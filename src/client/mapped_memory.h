@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "cuda_types.gen.h"
 
@@ -25,7 +26,10 @@ void unmap_from_gpu(uint64_t base);
 bool any_mapped();
 // The program's writes -> the worker, ahead of what is posted next.
 CUresult send_mapped();
-// The GPU's writes -> the program.
+// The GPU's writes -> the program, after a synchronisation. Asks nothing while there is little of it: then
+// the worker has announced them before the completion.
 CUresult fetch_mapped();
+// An announcement; on the thread that receives.
+void mapped_changed(std::span<const uint8_t> runs, std::span<const uint8_t> data);
 
 }  // namespace bitfusion::client

@@ -12,6 +12,10 @@
 
 namespace bitfusion::wire {
 
+// Up to so many bytes of mapped memory the worker tells what changed before each completion; beyond that the
+// client asks, because looking takes time.
+constexpr uint64_t kMostAnnounced = 1u << 20;
+
 struct Run {
     uint64_t address = 0;
     uint64_t bytes = 0;

@@ -44,6 +44,8 @@ class Mirrors {
     void write(CUdeviceptr device, std::span<const uint8_t> data);
     // Appends what the GPU changed since it was last told, up to about `most` bytes; true: there may be more.
     bool gather(size_t most, wire::Changes* changes);
+    // Whether the client is told of changes without asking.
+    bool announces() const { return bytes_ != 0 && bytes_ <= wire::kMostAnnounced; }
 
     // A stream of the current context that waits for no other; nullptr with *result.
     CUstream stream(uint64_t context, CUresult* result);

@@ -250,6 +250,13 @@ bool Session::progress_events(std::vector<Watch>* reached, std::vector<CUresult>
     return !reached->empty();
 }
 
+void Session::announce_changes() {
+    if (!mirrors.announces()) return;
+    wire::Changes changes;
+    mirrors.gather(SIZE_MAX, &changes);
+    if (!changes.empty()) announce(msg::MirrorChanged{changes.run_bytes(), changes.data});
+}
+
 bool Session::progress() {
     bool moved = false;
     // First what has completed, then the data of copies: whatever a completion depends on is complete by then
@@ -264,12 +271,19 @@ bool Session::progress() {
     progress_events(&reached, &status);
     std::deque<std::pair<uint64_t, CUresult>> due;
     if (host_functions.any_due()) due = host_functions.take_due();
+    bool told = false;
+    const auto tell_changes = [&] {
+        if (!told) announce_changes();
+        told = true;
+    };
+    if (!finished.empty() || !reached.empty() || !due.empty()) tell_changes();
     for (auto it = copies_.begin(); it != copies_.end();) {
         const CUresult state = it->ready();
         if (state == CUDA_ERROR_NOT_READY) {
             ++it;
             continue;
         }
+        tell_changes();
         it->finish(state);
         it = copies_.erase(it);
         moved = true;

@@ -166,6 +166,9 @@ class Session {
     // Text that the driver printed, ahead of the completion that made it print.
     void announce_printed();
 
+    // What the GPU changed in mapped memory, ahead of the completion that shows it to the program.
+    void announce_changes();
+
     // The staging buffer that holds the data of the bulk message under way, if it was large enough for one.
     Staging::Buffer* bulk_buffer() const { return bulk_buffer_; }
     void keep_bulk_buffer() { bulk_buffer_ = nullptr; }

@@ -51,6 +51,23 @@ TEST_F(MirrorTest, OnlyWhatChangedTravelsBothWays) {
     EXPECT_LT(after.bytes_in - before.bytes_in, 10000u);
 }
 
+TEST_F(MirrorTest, LittleMemoryIsToldOfWithoutAsking) {
+    CU_OK(client::cuMemFreeHost(pinned_));
+    CU_OK(client::cuMemHostAlloc(&pinned_, 4096, CU_MEMHOSTALLOC_DEVICEMAP));
+    memset(pinned_, 0, 4096);
+    CU_OK(client::cuMemHostGetDevicePointer_v2(&device_, pinned_, 0));
+    EXPECT_EQ(round_trips([&] {
+                  for (uint32_t round = 1; round <= 10; ++round) {
+                      words()[100] = round;
+                      ASSERT_EQ(add_one(device_, 200, nullptr), CUDA_SUCCESS);
+                      ASSERT_EQ(client::cuCtxSynchronize(), CUDA_SUCCESS);
+                      ASSERT_EQ(words()[7], round);
+                      ASSERT_EQ(words()[100], round + 1);
+                  }
+              }),
+              10u);
+}
+
 TEST_F(MirrorTest, ASynchronisationWithoutWorkAsksNothing) {
     CU_OK(add_one(device_, 8, nullptr));
     CU_OK(client::cuCtxSynchronize());
