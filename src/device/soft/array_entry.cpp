@@ -148,7 +148,7 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray* out, const CUDA_ARRAY3D_DESCRI
             made->levels.push_back(
                 add_array(context, level_description(*description, level), storage, offsets[level], true));
         *out = made->handle;
-        driver().mipmapped_arrays.add(made->handle, std::move(made));
+        driver().mipmapped_arrays.add(*out, std::move(made));
         return CUDA_SUCCESS;
     });
 }

@@ -134,7 +134,10 @@ CUresult cuMemcpy3DBatchAsync_v2(size_t count, CUDA_MEMCPY3D_BATCH_OP* operation
             return CUDA_ERROR_INVALID_VALUE;
         std::vector<BatchCopy> copies(count);
         for (size_t i = 0; i < count; ++i) {
-            if (!good_order(operations[i].srcAccessOrder)) return CUDA_ERROR_INVALID_VALUE;
+            const CUextent3D& extent = operations[i].extent;
+            if (!good_order(operations[i].srcAccessOrder) || extent.width == 0 || extent.height == 0 ||
+                extent.depth == 0)
+                return CUDA_ERROR_INVALID_VALUE;
             copies[i].read = read_of(operations[i].srcAccessOrder);
             const CUresult result = plan_operation(operations[i], &copies[i].plan);
             if (result != CUDA_SUCCESS) return result;

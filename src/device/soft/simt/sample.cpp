@@ -359,7 +359,7 @@ bool sample(const Image& image, ImageGeometry geometry, const SamplePoint& point
     float level = point.level + image.level_bias;
     level = std::clamp(level == level ? level : 0, image.least_level,
                        std::max(image.least_level, image.most_level));
-    level = std::clamp(level, 0.0f, last);
+    level = level >= 0 ? std::min(level, last) : 0;  // a NaN of the descriptor's clamps counts as 0
     if (!image.linear_levels || !image.reads_float())
         return sampler.at_level(static_cast<size_t>(std::min(std::floor(level + 0.5f), last)), out);
     const float whole = std::floor(level);
