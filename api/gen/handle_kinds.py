@@ -4,7 +4,8 @@ from gen.text import BANNER
 
 KINDS = {"CUcontext": "Context", "CUmodule": "Module", "CUlibrary": "Library", "CUfunction": "Function", "CUkernel": "Kernel",
          "CUstream": "Stream", "CUevent": "Event", "CUgraph": "Graph", "CUgraphExec": "GraphExec", "CUgraphNode": "GraphNode",
-         "CUmemoryPool": "MemoryPool", "CUmemGenericAllocationHandle": "Allocation", "CUarray": "Array"}
+         "CUmemoryPool": "MemoryPool", "CUmemGenericAllocationHandle": "Allocation", "CUarray": "Array",
+         "CUmipmappedArray": "MipmappedArray", "CUtexref": "TextureReference", "CUsurfref": "SurfaceReference"}
 
 
 def emit(d):

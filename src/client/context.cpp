@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "client/array.h"
 #include "client/device.h"
 #include "client/feedback.h"
 #include "client/managed_pages.h"
@@ -189,6 +190,8 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice dev) {
     }
     unmanage_pages_of(primary_context(dev));
     forget_objects_of(primary_context(dev));
+    forget_arrays_of(primary_context(dev));
+    forget_textures_of(primary_context(dev));
     return call(msg::PrimaryReset{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
                 [](const auto&) {});
 }
@@ -252,6 +255,8 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
     settle();
     unmanage_pages_of(ctx);
     forget_objects_of(ctx);
+    forget_arrays_of(ctx);
+    forget_textures_of(ctx);
     return CUDA_SUCCESS;
 }
 

@@ -33,11 +33,12 @@ CUresult ready_for_copy(CUstream stream) {
     return CUDA_SUCCESS;
 }
 
-CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream, bool async) {
+CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream, bool async,
+                 SourceRead read = SourceRead::kInStream) {
     const CUresult ready = ready_for_copy(stream);
     if (ready != CUDA_SUCCESS || bytes == 0) return ready;
     if (src == nullptr || !is_device(dst, bytes)) return CUDA_ERROR_INVALID_VALUE;
-    const bool stable = async && is_pinned(src, bytes);
+    const bool stable = async && read == SourceRead::kInStream && is_pinned(src, bytes);
     Session* s = session();
     touch_stream(stream);
     const CUresult given = hand_over_range(dst, bytes);
@@ -102,7 +103,8 @@ bool is_shared_host(const void* address, size_t bytes) {
 
 }  // namespace
 
-CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async) {
+CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async,
+                      SourceRead read) {
     if (bytes == 0) return current_context() == nullptr ? CUDA_ERROR_INVALID_CONTEXT : CUDA_SUCCESS;
     auto* to = reinterpret_cast<void*>(dst);
     const auto* from = reinterpret_cast<const void*>(src);
@@ -112,7 +114,7 @@ CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream s
         if (waited == CUDA_SUCCESS) memmove(to, from, bytes);
         return waited;
     }
-    if (is_host(src, bytes)) return copy_in(dst, from, bytes, stream, async);
+    if (is_host(src, bytes)) return copy_in(dst, from, bytes, stream, async, read);
     const CUresult result = async || stream != nullptr ? remote::cuMemcpyDtoDAsync_v2(dst, src, bytes, stream)
                                                        : remote::cuMemcpyDtoD_v2(dst, src, bytes);
     // The program may read it when a synchronous copy returns.

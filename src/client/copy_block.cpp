@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "client/array.h"
 #include "client/context.h"
 #include "client/copy.h"
 #include "client/feedback.h"
@@ -44,9 +45,8 @@ CUresult side_of(CUmemorytype type, const void* host, CUdeviceptr device, CUarra
     side->block.y = y;
     side->block.z = z;
     if (type == CU_MEMORYTYPE_ARRAY) {
-        if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
         side->block.array = wire_name(array);
-        return CUDA_SUCCESS;
+        return check_array_box(array, x, y, z, extent.width, extent.height, extent.depth);
     }
     if (side->block.pitch < x + extent.width && (extent.height > 1 || extent.depth > 1))
         return CUDA_ERROR_INVALID_VALUE;
@@ -99,7 +99,7 @@ wire::Block sub_block(const Side& side, uint64_t width, uint64_t y, uint64_t row
 CUresult copy_in(const Side& source, const Side& target, const Extent& extent, CUstream stream, bool async) {
     std::vector<uint8_t> packed;
     touch_stream(stream);
-    return in_pieces(extent, [&](uint64_t y, uint64_t rows, uint64_t z) {
+    const CUresult result = in_pieces(extent, [&](uint64_t y, uint64_t rows, uint64_t z) {
         packed.resize(extent.width * rows);
         for (uint64_t r = 0; r < rows; ++r)
             memcpy(packed.data() + r * extent.width, row_of(source, y + r, z), extent.width);
@@ -109,6 +109,7 @@ CUresult copy_in(const Side& source, const Side& target, const Extent& extent, C
             msg::CopyBlockIn::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, packed.data(),
             packed.size(), true);
     });
+    return result != CUDA_SUCCESS || async ? result : session()->take_deferred();
 }
 
 CUresult copy_out(const Side& source, const Side& target, const Extent& extent, CUstream stream, bool async) {
@@ -151,8 +152,8 @@ bool gapless(const Side& side, const Extent& extent) {
            (extent.height * extent.depth == 1 || b.pitch == extent.width);
 }
 
-CUresult copy_block(const Side& source, const Side& target, const Extent& extent, CUstream stream,
-                    bool async) {
+CUresult copy_block(const Side& source, const Side& target, const Extent& extent, CUstream stream, bool async,
+                    SourceRead read) {
     if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     if (extent.width == 0 || extent.height == 0 || extent.depth == 0) return CUDA_SUCCESS;
     const bool from_host = source.host != nullptr;
@@ -164,7 +165,7 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
             return (s.host != nullptr ? reinterpret_cast<CUdeviceptr>(s.host) : b.device) + offset;
         };
         return copy_between(start(target), start(source), extent.width * extent.height * extent.depth, stream,
-                            async);
+                            async, read);
     }
     if ((from_host || to_host) && is_capturing(stream)) return CUDA_ERROR_NOT_SUPPORTED;
     const bool shared = is_shared(source.block.device, 1) || is_shared(target.block.device, 1);
@@ -202,24 +203,40 @@ CUresult copy_2d(const CUDA_MEMCPY2D* c, CUstream stream, bool async) {
     result = side_of(c->dstMemoryType, c->dstHost, c->dstDevice, c->dstArray, c->dstPitch, 0, c->dstXInBytes,
                      c->dstY, 0, extent, &target);
     if (result != CUDA_SUCCESS) return result;
-    return copy_block(source, target, extent, stream, async);
+    return copy_block(source, target, extent, stream, async, SourceRead::kInStream);
+}
+
+CUresult sides_of(const CUDA_MEMCPY3D& c, Extent* extent, Side* source, Side* target) {
+    if (c.srcLOD != 0 || c.dstLOD != 0) return CUDA_ERROR_INVALID_VALUE;
+    *extent = {c.WidthInBytes, c.Height, c.Depth};
+    const CUresult result = side_of(c.srcMemoryType, c.srcHost, c.srcDevice, c.srcArray, c.srcPitch,
+                                    c.srcHeight, c.srcXInBytes, c.srcY, c.srcZ, *extent, source);
+    if (result != CUDA_SUCCESS) return result;
+    return side_of(c.dstMemoryType, c.dstHost, c.dstDevice, c.dstArray, c.dstPitch, c.dstHeight,
+                   c.dstXInBytes, c.dstY, c.dstZ, *extent, target);
 }
 
 CUresult copy_3d(const CUDA_MEMCPY3D* c, CUstream stream, bool async) {
-    if (c == nullptr || c->srcLOD != 0 || c->dstLOD != 0) return CUDA_ERROR_INVALID_VALUE;
-    const Extent extent{c->WidthInBytes, c->Height, c->Depth};
-    Side source;
-    Side target;
-    CUresult result = side_of(c->srcMemoryType, c->srcHost, c->srcDevice, c->srcArray, c->srcPitch,
-                              c->srcHeight, c->srcXInBytes, c->srcY, c->srcZ, extent, &source);
-    if (result != CUDA_SUCCESS) return result;
-    result = side_of(c->dstMemoryType, c->dstHost, c->dstDevice, c->dstArray, c->dstPitch, c->dstHeight,
-                     c->dstXInBytes, c->dstY, c->dstZ, extent, &target);
-    if (result != CUDA_SUCCESS) return result;
-    return copy_block(source, target, extent, stream, async);
+    return c == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(*c, stream, async);
 }
 
 }  // namespace
+
+CUresult check_box(const CUDA_MEMCPY3D& box) {
+    Extent extent{};
+    Side source;
+    Side target;
+    return sides_of(box, &extent, &source, &target);
+}
+
+CUresult copy_box(const CUDA_MEMCPY3D& box, CUstream stream, bool async, SourceRead read) {
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    Extent extent{};
+    Side source;
+    Side target;
+    const CUresult result = sides_of(box, &extent, &source, &target);
+    return result != CUDA_SUCCESS ? result : copy_block(source, target, extent, stream, async, read);
+}
 
 CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* pCopy) { return copy_2d(pCopy, implicit_stream(), false); }
 CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* pCopy) {

@@ -91,6 +91,21 @@ CUresult cuTensorMapEncodeIm2col(CUtensorMap* tensorMap, CUtensorMapDataType ten
                                            swizzle, l2Promotion, oobFill);
 }
 
+CUresult cuTensorMapEncodeIm2colWide(CUtensorMap* tensorMap, CUtensorMapDataType tensorDataType,
+                                     cuuint32_t tensorRank, void* globalAddress, const cuuint64_t* globalDim,
+                                     const cuuint64_t* globalStrides, int pixelBoxLowerCornerWidth,
+                                     int pixelBoxUpperCornerWidth, cuuint32_t channelsPerPixel,
+                                     cuuint32_t pixelsPerColumn, const cuuint32_t* elementStrides,
+                                     CUtensorMapInterleave interleave, CUtensorMapIm2ColWideMode mode,
+                                     CUtensorMapSwizzle swizzle, CUtensorMapL2promotion l2Promotion,
+                                     CUtensorMapFloatOOBfill oobFill) {
+    if (tensorRank < 3 || tensorRank > 5) return CUDA_ERROR_INVALID_VALUE;
+    return remote::cuTensorMapEncodeIm2colWide(
+        tensorMap, tensorDataType, tensorRank, globalAddress, globalDim, globalStrides,
+        pixelBoxLowerCornerWidth, pixelBoxUpperCornerWidth, channelsPerPixel, pixelsPerColumn, elementStrides,
+        interleave, mode, swizzle, l2Promotion, oobFill);
+}
+
 CUresult cuTensorMapReplaceAddress(CUtensorMap* tensorMap, void* globalAddress) {
     const auto address = reinterpret_cast<uint64_t>(globalAddress);
     if (tensorMap == nullptr || address % 16 != 0 || !is_device(address, 1)) return CUDA_ERROR_INVALID_VALUE;

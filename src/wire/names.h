@@ -26,6 +26,9 @@ enum class Kind : uint8_t {
     kAllocation,  // CUmemGenericAllocationHandle
     kArray,
     kOther,
+    kMipmappedArray,
+    kTextureReference,
+    kSurfaceReference,
 };
 
 constexpr uint64_t kWorkerNamed = 1ull << 31;

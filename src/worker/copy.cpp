@@ -43,6 +43,7 @@ struct Side {
     void* host = nullptr;
     wire::Block block;
     CUarray array = nullptr;
+    uint64_t context = 0;  // of the array, by name
 };
 
 CUresult decode_side(Session& s, std::span<const uint8_t> bytes, Side* side) {
@@ -53,7 +54,12 @@ CUresult decode_side(Session& s, std::span<const uint8_t> bytes, Side* side) {
     if (b.array != 0) {
         side->type = CU_MEMORYTYPE_ARRAY;
         side->array = s.handles.find<CUarray>(b.array, &result);
-        return result;  // the driver checks the box against the array's size
+        const ArrayTable::Entry* entry = s.arrays.find(reinterpret_cast<uint64_t>(side->array));
+        if (result != CUDA_SUCCESS || entry == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+        side->context = entry->context;
+        return wire::holds_box(entry->shape, b.x, b.y, b.z, b.width, b.height, b.depth)
+                   ? CUDA_SUCCESS
+                   : CUDA_ERROR_INVALID_VALUE;
     }
     side->type = CU_MEMORYTYPE_DEVICE;
     using wire::Extent;
@@ -69,9 +75,16 @@ CUresult decode_side(Session& s, std::span<const uint8_t> bytes, Side* side) {
     return s.memory.within(start.value, bytes_spanned.value) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
+// The driver's handle of the context that a side lies in.
+CUcontext context_of(Session& s, const Side& side) {
+    CUresult result = CUDA_SUCCESS;
+    const uint64_t name = side.context != 0 ? side.context : s.context_name();
+    return s.handles.find<CUcontext>(name, &result);
+}
+
 CUresult play(Session& s, const Side& source, const Side& target, uint64_t width, uint64_t height,
               uint64_t depth, CUstream stream) {
-    CUDA_MEMCPY3D c{};
+    CUDA_MEMCPY3D_PEER c{};
     c.WidthInBytes = width;
     c.Height = height;
     c.Depth = depth;
@@ -103,7 +116,19 @@ CUresult play(Session& s, const Side& source, const Side& target, uint64_t width
         c.dstY = target.block.y;
         c.dstZ = target.block.z;
     }
-    return s.driver.cuMemcpy3DAsync_v2(&c, stream);
+    // Device addresses say by themselves which device they are on; arrays do not.
+    const auto elsewhere = [&](const Side& side) {
+        return side.context != 0 && side.context != s.context_name();
+    };
+    if ((elsewhere(source) || elsewhere(target)) && s.driver.cuMemcpy3DPeerAsync != nullptr) {
+        c.srcContext = context_of(s, source);
+        c.dstContext = context_of(s, target);
+        return s.driver.cuMemcpy3DPeerAsync(&c, stream);
+    }
+    CUDA_MEMCPY3D plain{};
+    static_assert(sizeof plain == sizeof c);
+    memcpy(&plain, &c, sizeof plain);  // the same fields; contexts stand where cuMemcpy3D wants nulls
+    return s.driver.cuMemcpy3DAsync_v2(&plain, stream);
 }
 
 // Staged data of one copy out, sent as a bulk answer when the GPU has written them.

@@ -43,6 +43,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
 
 Session::~Session() {
     host_functions.abandon();
+    arrays.refund_all(&memory);
     allocations.clear();
     memory.refund_all();
 }
@@ -118,6 +119,9 @@ void Session::forget_context(uint64_t name) {
     handles.forget(name);
     handles.forget_owned(name);
     memory.remove_context(name);
+    arrays.remove_context(name, &memory);
+    std::erase_if(texture_objects, [&](const auto& entry) { return entry.second == name; });
+    std::erase_if(surface_objects, [&](const auto& entry) { return entry.second == name; });
     staging.forget_events(name);
     mirrors.forget_context(name);
     if (current_name_ == name) {

@@ -25,6 +25,7 @@
 #include "wire/codec.h"
 #include "wire/facts.h"
 #include "wire/frame.h"
+#include "worker/array_table.h"
 #include "worker/dispatch.h"
 #include "worker/grant.h"
 #include "worker/handles.h"
@@ -60,6 +61,7 @@ class Session {
     const Grant grant;
     Handles handles;
     MemoryTable memory;
+    ArrayTable arrays;
     Staging staging;
     Mirrors mirrors;
     HostFunctions host_functions;
@@ -86,6 +88,10 @@ class Session {
         int references = 1;            // the program's: made once, retained since
     };
     std::unordered_map<CUmemGenericAllocationHandle, Allocation> allocations;
+
+    // Texture and surface objects by their number, which kernels use; with the name of their context.
+    std::unordered_map<CUtexObject, uint64_t> texture_objects;
+    std::unordered_map<CUsurfObject, uint64_t> surface_objects;
 
     // ---- used by handlers ----
     // Makes the message's context current.
@@ -149,6 +155,7 @@ class Session {
     CUresult localise(CUmemPoolProps& props);
     CUresult localise(CUmemAccessDesc& access);
     CUresult localise(CUDA_MEMSET_NODE_PARAMS& set);
+    CUresult localise(CUDA_RESOURCE_DESC& resource);
     template <typename T>
     void globalise(T&) {}
     void globalise(CUmemAllocationProp& prop);

@@ -38,46 +38,46 @@ fn("CUresult cuMemcpy3DAsync(const CUDA_MEMCPY3D_v1 *pCopy, CUstream hStream)",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("""CUresult cuMemcpy3DBatchAsync(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList, size_t *failIdx, unsigned
    long long flags, CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=12080, ptsz=12080, old=True)
+   local(), since=12080, ptsz=12080, old=True)
 fn("""CUresult cuMemcpy3DBatchAsync_v2(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList, unsigned long long
    flags, CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=13000, ptsz=13000)
+   local(), since=13000, ptsz=13000)
 fn("CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER *pCopy)",
-   later("copies of arrays, batches and peers"), since=4000, ptds=7000)
+   local(), since=4000, ptds=7000)
 fn("CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER *pCopy, CUstream hStream)",
-   later("copies of arrays, batches and peers"), since=4000, ptsz=7000)
+   local(), since=4000, ptsz=7000)
 fn("""CUresult cuMemcpyAtoA(CUarray dstArray, unsigned int dstOffset, CUarray srcArray, unsigned int
    srcOffset, unsigned int ByteCount)""",
-   later("copies of arrays, batches and peers"), since=2000, old=True)
+   local(), since=2000, old=True)
 fn("""CUresult cuMemcpyAtoA_v2(CUarray dstArray, size_t dstOffset, CUarray srcArray, size_t srcOffset, size_t
    ByteCount)""",
-   later("copies of arrays, batches and peers"), since=3020, ptds=7000)
+   local(), since=3020, ptds=7000)
 fn("""CUresult cuMemcpyAtoD(CUdeviceptr_v1 dstDevice, CUarray srcArray, unsigned int srcOffset, unsigned int
    ByteCount)""",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemcpyAtoD_v2(CUdeviceptr dstDevice, CUarray srcArray, size_t srcOffset, size_t ByteCount)",
-   later("copies of arrays, batches and peers"), since=3020, ptds=7000)
+   local(), since=3020, ptds=7000)
 fn("CUresult cuMemcpyAtoH(void *dstHost, CUarray srcArray, unsigned int srcOffset, unsigned int ByteCount)",
-   later("copies of arrays, batches and peers"), since=2000, old=True)
+   local(), since=2000, old=True)
 fn("""CUresult cuMemcpyAtoHAsync(void *dstHost, CUarray srcArray, unsigned int srcOffset, unsigned int
    ByteCount, CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=2000, old=True)
+   local(), since=2000, old=True)
 fn("""CUresult cuMemcpyAtoHAsync_v2(void *dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount,
    CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=3020, ptsz=7000)
+   local(), since=3020, ptsz=7000)
 fn("CUresult cuMemcpyAtoH_v2(void *dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount)",
-   later("copies of arrays, batches and peers"), since=3020, ptds=7000)
+   local(), since=3020, ptds=7000)
 fn("""CUresult cuMemcpyBatchAsync(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_t count,
    CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs, size_t *failIdx, CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=12080, ptsz=12080, old=True)
+   local(), since=12080, ptsz=12080, old=True)
 fn("""CUresult cuMemcpyBatchAsync_v2(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_t count,
    CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs, CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=13000, ptsz=13000)
+   local(), since=13000, ptsz=13000)
 fn("""CUresult cuMemcpyDtoA(CUarray dstArray, unsigned int dstOffset, CUdeviceptr_v1 srcDevice, unsigned int
    ByteCount)""",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemcpyDtoA_v2(CUarray dstArray, size_t dstOffset, CUdeviceptr srcDevice, size_t ByteCount)",
-   later("copies of arrays, batches and peers"), since=3020, ptds=7000)
+   local(), since=3020, ptds=7000)
 fn("CUresult cuMemcpyDtoD(CUdeviceptr_v1 dstDevice, CUdeviceptr_v1 srcDevice, unsigned int ByteCount)",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("""CUresult cuMemcpyDtoDAsync(CUdeviceptr_v1 dstDevice, CUdeviceptr_v1 srcDevice, unsigned int ByteCount,
@@ -89,15 +89,15 @@ fn("""CUresult cuMemcpyDtoHAsync(void *dstHost, CUdeviceptr_v1 srcDevice, unsign
    hStream)""",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemcpyHtoA(CUarray dstArray, unsigned int dstOffset, const void *srcHost, unsigned int ByteCount)",
-   later("copies of arrays, batches and peers"), since=2000, old=True)
+   local(), since=2000, old=True)
 fn("""CUresult cuMemcpyHtoAAsync(CUarray dstArray, unsigned int dstOffset, const void *srcHost, unsigned int
    ByteCount, CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=2000, old=True)
+   local(), since=2000, old=True)
 fn("""CUresult cuMemcpyHtoAAsync_v2(CUarray dstArray, size_t dstOffset, const void *srcHost, size_t ByteCount,
    CUstream hStream)""",
-   later("copies of arrays, batches and peers"), since=3020, ptsz=7000)
+   local(), since=3020, ptsz=7000)
 fn("CUresult cuMemcpyHtoA_v2(CUarray dstArray, size_t dstOffset, const void *srcHost, size_t ByteCount)",
-   later("copies of arrays, batches and peers"), since=3020, ptds=7000)
+   local(), since=3020, ptds=7000)
 fn("CUresult cuMemcpyHtoD(CUdeviceptr_v1 dstDevice, const void *srcHost, unsigned int ByteCount)",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("""CUresult cuMemcpyHtoDAsync(CUdeviceptr_v1 dstDevice, const void *srcHost, unsigned int ByteCount,

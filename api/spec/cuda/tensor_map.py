@@ -22,5 +22,6 @@ fn("""CUresult cuTensorMapEncodeIm2colWide(CUtensorMap *tensorMap, CUtensorMapDa
    cuuint32_t pixelsPerColumn, const cuuint32_t *elementStrides, CUtensorMapInterleave interleave,
    CUtensorMapIm2ColWideMode mode, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion l2Promotion,
    CUtensorMapFloatOOBfill oobFill)""",
-   later("tensor maps of CUDA 12.9"), since=12080)
+   call(), since=12080, hand=CLIENT, tensorMap=out(), globalAddress=device_pointer(),
+   globalDim=in_array("tensorRank"), globalStrides=in_array("tensorRank-1"), elementStrides=in_array("tensorRank"))
 fn("CUresult cuTensorMapReplaceAddress(CUtensorMap *tensorMap, void *globalAddress)", local(), since=12000)
