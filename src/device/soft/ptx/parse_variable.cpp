@@ -316,6 +316,8 @@ bool Parser::parameter_list(std::vector<VariableText>* out, FunctionText* owner)
         one.space = Space::kParam;
         advance();
         if (!declaration_prefix(&one)) return false;
+        if (one.image != ImageVariable::kNone)
+            return wrong("a .texref or .surfref is no parameter here; pass a texture object");
         if (token().kind == Token::Kind::kName) {
             one.name = token().text;
             advance();

@@ -164,7 +164,8 @@ TEST(Program, RefusesByName) {
     EXPECT_NE(words(".entry k() { call missing; }").find("'missing' is not a function"), std::string::npos);
     EXPECT_NE(words(".global .u32 a; .global .u32 a;").find("'a' is declared twice"), std::string::npos);
     EXPECT_NE(words(".entry k() { L: L: ret; }").find("label 'L' is defined twice"), std::string::npos);
-    EXPECT_NE(words(".global .texref t;").find("'.texref'"), std::string::npos);
+    EXPECT_NE(words(".global .samplerref t;").find("'.samplerref'"), std::string::npos);
+    EXPECT_NE(words(".entry k(.param .texref t) { ret; }").find("is no parameter here"), std::string::npos);
     EXPECT_NE(words(".entry k() { ret;").find("the text ends inside a function"), std::string::npos);
     EXPECT_EQ(refused(module(".entry k() { frob; }")).code, 218);
 }
