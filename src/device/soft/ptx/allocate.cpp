@@ -117,7 +117,7 @@ class Allocator {
   private:
     unsigned kind(uint32_t reg) const {
         const uint32_t bytes = lane_bytes_of(types_[reg]);
-        return bytes == 8 ? 2 : bytes == 4 ? 1 : 0;
+        return bytes >= 8 ? 2 : bytes == 4 ? 1 : 0;
     }
 
     void find_blocks(const std::vector<uint32_t>& target_of) {
@@ -260,6 +260,8 @@ Status FunctionDecoder::finish() {
     uint32_t most_live = 0;
     function.register_bytes = allocator.place(&offsets, &most_live);
     function.registers = most_live;
+    // a call takes some of the stack even without variables, so that recursion ends
+    if (!text_.kernel) frame_bytes_ = std::max(frame_bytes_, 16u);
     function.frame_bytes = (frame_bytes_ + 15) / 16 * 16;
     if (function.register_bytes > 1u << 22) {
         statement_ = nullptr;

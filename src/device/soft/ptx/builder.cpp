@@ -159,6 +159,17 @@ Status Builder::collect_functions() {
             own_[m][text.name] = symbol;
         }
     }
+    for (uint32_t m = 0; m < modules_.size(); ++m)
+        for (const auto& [alias, name] : modules_[m].aliases) {
+            const Symbol function = find(m, name);
+            if (function.kind != Symbol::Kind::kFunction || !function_texts_[function.index]->defined ||
+                function_texts_[function.index]->kernel)
+                return fail("'.alias " + std::string(alias) + "' names '" + std::string(name) +
+                                "', which is no function of this module; check the PTX text",
+                            kInvalidPtx);
+            own_[m][alias] = function;
+            linked_[alias] = function;
+        }
     if (function_texts_.size() >= kFunctionNumbers)
         return fail("the program has too many functions; split it", kInvalidPtx);
     for (const FunctionText* text : function_texts_) {

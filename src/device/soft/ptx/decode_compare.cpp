@@ -109,6 +109,85 @@ bool FunctionDecoder::decode_set() {
     return true;
 }
 
+// The source of a scalar video instruction: a part of a register, sign-extended where its type says so.
+bool FunctionDecoder::video_source(const OperandText& text, Type type, uint32_t* out) {
+    OperandText plain = text;
+    plain.selector = {};
+    plain.minus = false;
+    if (!source(plain, type, out)) return false;
+    if (text.selector.empty()) return true;
+    const uint32_t width = text.selector[0] == 'b' ? 8 : 16;
+    const auto index = static_cast<uint32_t>(text.selector[1] - '0');
+    if (text.selector[1] < '0' || index >= 32 / width)
+        return wrong("a part of a register is b0 to b3, h0 or h1; check the PTX text");
+    const uint32_t part = temporary(Type::kB32);
+    emit(select_bits("bfe", type), {part, *out, constant(index * width, 4), constant(width, 4)});
+    *out = part;
+    return true;
+}
+
+// vadd vsub vabsdiff vmin vmax vshl vshr vset vmad
+bool FunctionDecoder::decode_scalar_video() {
+    Suffixes& suffixes = *suffixes_;
+    VideoMode mode;
+    const std::string base(suffixes.base());
+    const bool sets = base == "vset";
+    const bool multiplies = base == "vmad";
+    const Type d_type = sets ? Type::kU32 : suffixes.take_type();
+    const Type types[2] = {suffixes.take_type(), suffixes.take_type()};
+    Combine ignored = Combine::kNone;
+    if (sets && !take_compare(suffixes, &mode.compare, &ignored)) return unsupported();
+    for (const Type type : {d_type, types[0], types[1]})
+        if (type != Type::kU32 && type != Type::kS32) return unsupported();
+    mode.signed_a = is_signed(types[0]);
+    mode.signed_b = is_signed(types[1]);
+    mode.signed_d = is_signed(d_type);
+    mode.saturates = suffixes.take("sat");
+    if (base == "vshl" || base == "vshr") {
+        mode.wraps = suffixes.take("wrap");
+        if (!mode.wraps && !suffixes.take("clamp")) return unsupported();
+    }
+    if (multiplies) {
+        mode.plus_one = suffixes.take("po");
+        mode.scale = suffixes.take("shr7") ? 7 : suffixes.take("shr15") ? 15 : 0;
+    } else {
+        for (const std::string_view word : {"add", "min", "max"})
+            if (mode.second == Second::kNone && suffixes.take(word))
+                mode.second = word == "add" ? Second::kAdd : word == "min" ? Second::kMin : Second::kMax;
+    }
+    if (!finished_suffixes() || !operands(3, 4)) return false;
+    OperandText target = operand(0);
+    if (!target.selector.empty()) {
+        mode.part_bits = target.selector[0] == 'b' ? 8 : 16;
+        mode.part_shift = static_cast<uint32_t>(target.selector[1] - '0') * mode.part_bits;
+        if (target.selector[1] < '0' || mode.part_shift >= 32)
+            return wrong("a part of a register is b0 to b3, h0 or h1; check the PTX text");
+        target.selector = {};
+    }
+    const bool third = multiplies || mode.part_bits != 0 || mode.second != Second::kNone;
+    if (!operands(third ? 4 : 3, third ? 4 : 3)) return false;
+    uint32_t d = 0;
+    uint32_t a = 0;
+    uint32_t b = 0;
+    uint32_t c = constant(0, 4);
+    if (!destination(target, Type::kB32, &d) || !video_source(operand(1), types[0], &a) ||
+        !video_source(operand(2), types[1], &b))
+        return false;
+    if (third) {
+        OperandText plain = operand(3);
+        plain.minus = false;
+        if (!source(plain, Type::kB32, &c)) return false;
+        mode.minus_c = operand(3).minus;
+    }
+    mode.minus_product = operand(1).minus != operand(2).minus;
+    if (!multiplies && (operand(1).minus || operand(2).minus || mode.minus_c))
+        return wrong("'-' is for vmad only; check the PTX text");
+    const Handler handler = select_scalar_video(base);
+    if (handler == nullptr) return unsupported();
+    emit(handler, {d, a, b, c}).instruction.flags = scalar_video_flags(mode);
+    return true;
+}
+
 bool FunctionDecoder::decode_video() {
     Suffixes& suffixes = *suffixes_;
     const Handler handler = select_video(suffixes.base());

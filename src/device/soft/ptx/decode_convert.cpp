@@ -3,11 +3,41 @@
 
 namespace bitfusion::soft {
 
+// Both halves of a 128-bit operand: those of a register, or two 64-bit ones in braces.
+bool FunctionDecoder::halves(const OperandText& text, bool writes, uint32_t (&out)[2]) {
+    if (text.kind == OperandText::Kind::kVector) {
+        if (text.elements.size() != 2) return wrong("128 bits are two 64-bit registers; check the PTX text");
+        for (size_t i = 0; i < 2; ++i)
+            if (writes ? !destination(text.elements[i], Type::kB64, &out[i])
+                       : !source(text.elements[i], Type::kB64, &out[i]))
+                return false;
+        return true;
+    }
+    if (text.kind != OperandText::Kind::kRegister && text.kind != OperandText::Kind::kSink)
+        return wrong("a register of 128 bits is due here; check the PTX text");
+    if (writes ? !destination(text, Type::kB128, &out[0]) : !source(text, Type::kB128, &out[0])) return false;
+    out[1] = out[0] + 1;
+    return true;
+}
+
+bool FunctionDecoder::decode_wide_move() {
+    uint32_t d[2] = {};
+    uint32_t a[2] = {};
+    if (!halves(operand(0), true, d) || !halves(operand(1), false, a)) return false;
+    // the halves may trade places
+    const uint32_t first = temporary(Type::kB64);
+    emit(select_move(8), {first, a[0]});
+    emit(select_move(8), {d[1], a[1]});
+    emit(select_move(8), {d[0], first});
+    return true;
+}
+
 bool FunctionDecoder::decode_mov() {
     const Type type = suffixes_->take_type();
     if (!finished_suffixes()) return false;
-    if (type == Type::kNone || type == Type::kB128) return unsupported();
+    if (type == Type::kNone) return unsupported();
     if (!operands(2, 2)) return false;
+    if (type == Type::kB128) return decode_wide_move();
     if (type == Type::kPred) {
         uint32_t d = 0;
         uint32_t a = 0;
@@ -64,8 +94,37 @@ bool FunctionDecoder::decode_mov() {
     return true;
 }
 
+// cvt.pack.sat.u8.s32.b32 d, a, b, c: two integers beside what c holds
+bool FunctionDecoder::decode_pack() {
+    Suffixes& suffixes = *suffixes_;
+    if (!suffixes.take("sat")) return unsupported();
+    const std::string_view name = suffixes.take_any();
+    static constexpr std::string_view kTargets = "u16 s16 u8 s8 u4 s4 u2 s2";
+    if (name.size() < 2 || kTargets.find(name) == std::string_view::npos) return unsupported();
+    if (suffixes.take_type() != Type::kS32) return unsupported();
+    const bool third = suffixes.take_type() == Type::kB32;
+    const uint32_t bits = name == "u16" || name == "s16" ? 16 : static_cast<uint32_t>(name[1] - '0');
+    if (third == (bits == 16)) return unsupported();
+    const Handler handler = select_pack_saturated();
+    if (third) {
+        if (!simple(handler, {Type::kB32, Type::kS32, Type::kS32, Type::kB32})) return false;
+    } else {
+        if (!finished_suffixes() || !operands(3, 3)) return false;
+        uint32_t d = 0;
+        uint32_t a = 0;
+        uint32_t b = 0;
+        if (!destination(operand(0), Type::kB32, &d) || !source(operand(1), Type::kS32, &a) ||
+            !source(operand(2), Type::kS32, &b))
+            return false;
+        emit(handler, {d, a, b, constant(0, 4)});
+    }
+    drafts_.back().instruction.flags = bits | (name[0] == 's' ? 256u : 0u);
+    return true;
+}
+
 bool FunctionDecoder::decode_cvt() {
     Suffixes& suffixes = *suffixes_;
+    if (suffixes.take("pack")) return decode_pack();
     FloatMode mode;
     mode.rounding = Rounding::kNone;
     bool integral = false;
@@ -87,7 +146,6 @@ bool FunctionDecoder::decode_cvt() {
     mode.sat = suffixes.take("sat");
     mode.relu = suffixes.take("relu");
     const bool satfinite = suffixes.take("satfinite");
-    if (suffixes.first() == "pack") return unsupported();
     const Type to = suffixes.take_type();
     const Type from = suffixes.take_type();
     if (!finished_suffixes()) return false;
@@ -164,6 +222,24 @@ bool FunctionDecoder::decode_isspacep() {
     const Handler handler = select_is_space(name);
     if (handler == nullptr) return unsupported();
     return simple(handler, {Type::kPred, Type::kU64});
+}
+
+// A cluster has one block here: every address is its own, of rank 0.
+bool FunctionDecoder::decode_cluster_address() {
+    Suffixes& suffixes = *suffixes_;
+    const bool rank = suffixes.base() == "getctarank";
+    suffixes.take("shared::cluster");
+    const Type type = suffixes.take_type();
+    if (!finished_suffixes()) return false;
+    if (type != Type::kU32 && type != Type::kU64) return unsupported();
+    if (!operands(rank ? 2 : 3, rank ? 2 : 3)) return false;
+    uint32_t d = 0;
+    uint32_t a = 0;
+    uint32_t block = 0;
+    if (!destination(operand(0), rank ? Type::kU32 : type, &d) || !source(operand(1), type, &a)) return false;
+    if (!rank && !source(operand(2), Type::kU32, &block)) return false;
+    emit(select_move(rank ? 4 : lane_bytes_of(type)), {d, rank ? constant(0, 4) : a});
+    return true;
 }
 
 }  // namespace bitfusion::soft

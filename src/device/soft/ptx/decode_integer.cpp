@@ -106,17 +106,33 @@ bool FunctionDecoder::decode_logic() {
         const bool to_and = suffixes_->take("and");
         const Type type = suffixes_->take_type();
         const Handler handler = select_bits("lop3", type);
-        if (handler == nullptr || to_or || to_and) return unsupported();
-        if (!finished_suffixes() || !operands(5, 5)) return false;
+        const bool reduces = to_or || to_and;
+        if (handler == nullptr || (to_or && to_and)) return unsupported();
+        if (!finished_suffixes() || !operands(reduces ? 6 : 5, reduces ? 6 : 5)) return false;
         if (operand(4).kind != OperandText::Kind::kInteger || operand(4).bits > 255)
             return wrong("the table is a number from 0 to 255; check the PTX text");
         uint32_t d = 0;
         uint32_t sources[3];
-        if (!destination(operand(0), type, &d)) return false;
+        if (reduces && operand(0).kind != OperandText::Kind::kPair)
+            return wrong("the destination is a pair d|p; check the PTX text");
+        if (!destination(reduces ? operand(0).elements[0] : operand(0), type, &d)) return false;
         for (size_t i = 0; i < 3; ++i)
             if (!source(operand(i + 1), type, &sources[i])) return false;
+        uint32_t p = 0;
+        uint32_t q = 0;
+        bool negated = false;
+        if (reduces && (!destination(operand(0).elements[1], Type::kPred, &p) ||
+                        !predicate_source(operand(5), &q, &negated)))
+            return false;
         emit(handler, {d, sources[0], sources[1], sources[2]}).instruction.immediate =
             static_cast<int64_t>(operand(4).bits);
+        if (reduces) {
+            // p = (d != 0) op q
+            const Handler test =
+                select_setp(Compare::kNe, to_or ? Combine::kOr : Combine::kAnd, Type::kU32, false);
+            emit(test, {p, temporary(Type::kPred), d, constant(0, 4), q}, 3).instruction.flags =
+                negated ? 1u : 0u;
+        }
         return true;
     }
     const Type type = suffixes_->take_type();

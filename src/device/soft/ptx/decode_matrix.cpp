@@ -58,7 +58,10 @@ bool FunctionDecoder::decode_wmma() {
         static_cast<uint64_t>(place.offset) + (place.space == AddressSpace::kShared ? kSharedWindowBase : 0);
     const uint32_t sum = temporary(Type::kB64);
     emit(select_integer("add", Type::kU64), {sum, base, constant(offset, 8)});
-    Draft& draft = emit(select_wmma_transfer(store), {sum, stride}, 0);
+    const bool bits = type == Type::kS4 || type == Type::kU4 || type == Type::kB1;
+    const Handler handler = select_wmma_transfer(store, type);
+    if (handler == nullptr || (bits && by_column != (part == WmmaPart::kB))) return unsupported();
+    Draft& draft = emit(handler, {sum, stride}, 0);
     draft.instruction.flags = shape->m | shape->n << 8 | shape->k << 16 | (by_column ? 1u << 24 : 0);
     draft.instruction.immediate = static_cast<int64_t>(type) | static_cast<int64_t>(part) << 8;
     pool(draft, list, store ? 0 : count);
@@ -72,6 +75,9 @@ bool FunctionDecoder::decode_wmma_multiply() {
     // the layouts of A and B are those of their fragments, which are the same for us
     for (int i = 0; i < 2; ++i)
         if (!suffixes.take("row") && !suffixes.take("col")) return unsupported();
+    const bool differs = suffixes.take("xor");
+    const bool both = suffixes.take("and");
+    const bool counts = suffixes.take("popc");
     const auto shape = wmma_shape(suffixes.take_any());
     const bool saturates = suffixes.take("satfinite");
     suffixes.take("rn");
@@ -85,6 +91,8 @@ bool FunctionDecoder::decode_wmma_multiply() {
     }
     if (!finished_suffixes()) return false;
     if (!shape || !operands(4, 4)) return unsupported();
+    if (counts != (types[1] == Type::kB1) || counts != (differs || both) || (differs && both))
+        return unsupported();
     constexpr WmmaPart kParts[4] = {WmmaPart::kC, WmmaPart::kA, WmmaPart::kB, WmmaPart::kC};
     std::vector<uint32_t> list;
     uint32_t defines = 0;
@@ -96,8 +104,9 @@ bool FunctionDecoder::decode_wmma_multiply() {
         if (i == 0) defines = count;
         packed |= static_cast<int64_t>(types[i]) << (8 * i);
     }
-    Draft& draft = emit(select_wmma(), {}, 0);
-    draft.instruction.flags = shape->m | shape->n << 8 | shape->k << 16 | (saturates ? 1u << 24 : 0);
+    Draft& draft = emit(select_wmma(types[1]), {}, 0);
+    draft.instruction.flags =
+        shape->m | shape->n << 8 | shape->k << 16 | (saturates ? 1u << 24 : 0) | (differs ? 1u << 25 : 0);
     draft.instruction.immediate = packed;
     pool(draft, list, defines);
     return true;
@@ -105,6 +114,7 @@ bool FunctionDecoder::decode_wmma_multiply() {
 
 bool FunctionDecoder::decode_mma() {
     Suffixes& suffixes = *suffixes_;
+    if (suffixes.first() == "sp" || suffixes.first().starts_with("sp::")) return refuse(kNotSupported);
     if (!suffixes.take("sync")) return unsupported();
     suffixes.take("aligned");
     const std::string shape(suffixes.take_any());
@@ -128,14 +138,16 @@ bool FunctionDecoder::decode_mma() {
     uint32_t defines = 0;
     const Type kinds[4] = {d, a, b, c};
     for (size_t i = 0; i < 4; ++i) {
-        if (!fragment(operand(i), kinds[i], matrix_registers(shape, d, a, static_cast<unsigned>(i)), i == 0,
-                      &list))
+        if (!fragment(operand(i), kinds[i],
+                      matrix_registers(shape, i == 3 ? c : d, a, static_cast<unsigned>(i)), i == 0, &list))
             return false;
         if (i == 0) defines = static_cast<uint32_t>(list.size());
     }
     Draft& draft = emit(handler, {}, 0);
-    draft.instruction.flags = (is_signed(a) ? 1u : 0u) | (is_signed(b) ? 2u : 0u) | (saturates ? 4u : 0u) |
-                              static_cast<uint32_t>(a) << 8 | static_cast<uint32_t>(b) << 16;
+    const auto extends = [](Type type) { return is_signed(type) || type == Type::kS4; };
+    draft.instruction.flags = (extends(a) ? 1u : 0u) | (extends(b) ? 2u : 0u) | (saturates ? 4u : 0u) |
+                              (operation == "xor.popc" ? 8u : 0u) | static_cast<uint32_t>(a) << 8 |
+                              static_cast<uint32_t>(b) << 16;
     pool(draft, list, defines);
     return true;
 }

@@ -31,6 +31,54 @@ bool FunctionDecoder::cache_policy_operand(size_t i) {
     return statement_->operands.size() <= i || source(operand(i), Type::kB64, &policy);
 }
 
+// 128 bits travel as two halves of 64, in one access.
+bool FunctionDecoder::load_wide(Space space, bool strong) {
+    uint32_t d[2] = {};
+    Address from;
+    if (!halves(operand(0), true, d) || !address(operand(1), space, &from)) return false;
+    if (from.parameter) return unsupported();
+    Draft& draft =
+        emit(select_load(from.space, Type::kB64, 8, 2, from.wide, strong), {constant(0, 8), from.operand}, 0);
+    draft.instruction.immediate = from.offset;
+    pool(draft, {d[0], d[1]}, 2);
+    if (strong) emit(select_fence(), {}, 0);
+    return true;
+}
+
+bool FunctionDecoder::store_wide(Space space) {
+    uint32_t a[2] = {};
+    Address to;
+    if (!halves(operand(1), false, a) || !address(operand(0), space, &to)) return false;
+    if (to.space == AddressSpace::kParam)
+        return wrong("a kernel cannot write its parameters; check the PTX text");
+    Draft& draft = emit(select_store(to.space, Type::kB64, 8, 2, to.wide), {constant(0, 8), to.operand}, 0);
+    draft.instruction.immediate = to.offset;
+    pool(draft, {a[0], a[1]}, 0);
+    return true;
+}
+
+// atom.b128: exch and cas on both halves at once
+bool FunctionDecoder::atomic_wide(const std::string& operation, Space space) {
+    const bool cas = operation == "cas";
+    uint32_t d[2] = {};
+    uint32_t b[2] = {};
+    uint32_t c[2] = {};
+    Address place;
+    if ((!cas && operation != "exch") || suffixes_->base() != "atom") return unsupported();
+    if (!halves(operand(0), true, d) || !address(operand(1), space, &place) ||
+        !halves(operand(2), false, b) || (cas && !halves(operand(3), false, c)))
+        return false;
+    if (place.space != AddressSpace::kGeneric && place.space != AddressSpace::kShared) return unsupported();
+    if (!cas) {
+        c[0] = b[0];
+        c[1] = b[1];
+    }
+    Draft& draft = emit(select_atomic_wide(cas, place.space, place.wide), {place.operand}, 0);
+    draft.instruction.immediate = place.offset;
+    pool(draft, {d[0], d[1], b[0], b[1], c[0], c[1]}, 2);
+    return true;
+}
+
 bool FunctionDecoder::decode_ld() {
     Suffixes& suffixes = *suffixes_;
     const Space space = take_space(Space::kGeneric);
@@ -41,8 +89,9 @@ bool FunctionDecoder::decode_ld() {
     const unsigned count = suffixes.take("v2") ? 2 : suffixes.take("v4") ? 4 : suffixes.take("v8") ? 8 : 1;
     const Type type = suffixes.take_type();
     if (!finished_suffixes()) return false;
-    if (bytes_of(type) == 0 || type == Type::kB128 || bytes_of(type) * count > 32) return unsupported();
+    if (bytes_of(type) == 0 || bytes_of(type) * count > 32) return unsupported();
     if (!operands(2, 3) || !cache_policy_operand(2)) return false;
+    if (type == Type::kB128) return count == 1 ? load_wide(space, strong) : unsupported();
     const bool vector = operand(0).kind == OperandText::Kind::kVector;
     if (vector != (count > 1) || (vector && operand(0).elements.size() != count))
         return wrong("the destination needs " + std::to_string(count) + " registers; check the PTX text");
@@ -84,7 +133,7 @@ bool FunctionDecoder::decode_ld() {
 
 bool FunctionDecoder::decode_st() {
     Suffixes& suffixes = *suffixes_;
-    if (suffixes.take("async") || suffixes.take("bulk")) return unsupported();
+    if (suffixes.take("async") || suffixes.take("bulk")) return refuse(kNotSupported);
     const Space space = take_space(Space::kGeneric);
     const bool release = suffixes.take("release");
     for (const std::string_view strong : {"volatile", "relaxed", "mmio"}) suffixes.take(strong);
@@ -92,8 +141,12 @@ bool FunctionDecoder::decode_st() {
     const unsigned count = suffixes.take("v2") ? 2 : suffixes.take("v4") ? 4 : suffixes.take("v8") ? 8 : 1;
     const Type type = suffixes.take_type();
     if (!finished_suffixes()) return false;
-    if (bytes_of(type) == 0 || type == Type::kB128 || bytes_of(type) * count > 32) return unsupported();
+    if (bytes_of(type) == 0 || bytes_of(type) * count > 32) return unsupported();
     if (!operands(2, 3) || !cache_policy_operand(2)) return false;
+    if (type == Type::kB128) {
+        if (release) emit(select_fence(), {}, 0);
+        return count == 1 ? store_wide(space) : unsupported();
+    }
     const bool vector = operand(1).kind == OperandText::Kind::kVector;
     if (vector != (count > 1) || (vector && operand(1).elements.size() != count))
         return wrong("the source needs " + std::to_string(count) + " registers; check the PTX text");
@@ -126,7 +179,7 @@ bool FunctionDecoder::decode_st() {
 bool FunctionDecoder::decode_atom() {
     Suffixes& suffixes = *suffixes_;
     const bool returns = suffixes.base() == "atom";
-    if (suffixes.take("async")) return unsupported();
+    if (suffixes.take("async")) return refuse(kNotSupported);
     const Space space = take_space(Space::kGeneric);
     for (const std::string_view order : {"relaxed", "acquire", "release", "acq_rel", "noftz"})
         suffixes.take(order);
@@ -137,10 +190,11 @@ bool FunctionDecoder::decode_atom() {
     const unsigned count = suffixes.take("v2") ? 2 : suffixes.take("v4") ? 4 : suffixes.take("v8") ? 8 : 1;
     const Type type = suffixes.take_type();
     if (!finished_suffixes()) return false;
-    if (operation.empty() || bytes_of(type) < 2 || type == Type::kB128) return unsupported();
+    if (operation.empty() || bytes_of(type) < 2) return unsupported();
     const bool cas = operation == "cas";
     const size_t least = 2 + (returns ? 1 : 0) + (cas ? 1 : 0);
     if (!operands(least, least + 1) || !cache_policy_operand(least)) return false;
+    if (type == Type::kB128) return atomic_wide(operation, space);
     const size_t at = returns ? 1 : 0;
     Address place;
     if (!address(operand(at), space, &place)) return false;
@@ -212,12 +266,13 @@ bool FunctionDecoder::decode_fence() {
 
 bool FunctionDecoder::decode_cp() {
     Suffixes& suffixes = *suffixes_;
+    if (suffixes.first() == "reduce") return refuse(kNotSupported);
     if (!suffixes.take("async")) return unsupported();
+    if (suffixes.first() == "bulk") return refuse(kNotSupported);
     // copies are done at once, so there is nothing to wait for
     if (suffixes.take("commit_group")) return finished_suffixes() && operands(0, 0);
     if (suffixes.take("wait_all")) return finished_suffixes() && operands(0, 0);
     if (suffixes.take("wait_group")) return finished_suffixes() && operands(1, 1);
-    if (suffixes.first() == "bulk") return unsupported();
     if (suffixes.take("mbarrier")) {
         const bool noinc = suffixes.take("noinc");
         suffixes.take("arrive");

@@ -3,15 +3,23 @@
 
 namespace bitfusion::soft {
 
+// The lanes that take part: an operand, or before .sync existed those that execute the instruction together.
+bool FunctionDecoder::members_operand(size_t i, uint32_t* out) {
+    if (i != kNoOperand) return source(operand(i), Type::kU32, out);
+    *out = temporary(Type::kB32);
+    emit(select_active_mask(), {*out});
+    return true;
+}
+
 bool FunctionDecoder::decode_shfl() {
     Suffixes& suffixes = *suffixes_;
-    if (!suffixes.take("sync")) return unsupported();
+    const bool sync = suffixes.take("sync");
     const std::string_view mode = suffixes.take_any();
     const Type type = suffixes.take_type();
     const Handler handler = select_shuffle(mode);
     if (!finished_suffixes()) return false;
     if (handler == nullptr || bytes_of(type) != 4) return unsupported();
-    if (!operands(5, 5)) return false;
+    if (!operands(sync ? 5 : 4, sync ? 5 : 4)) return false;
     uint32_t d = 0;
     uint32_t p = 0;
     uint32_t flags = 0;
@@ -29,7 +37,7 @@ bool FunctionDecoder::decode_shfl() {
     uint32_t c = 0;
     uint32_t members = 0;
     if (!source(operand(1), type, &a) || !source(operand(2), Type::kU32, &b) ||
-        !source(operand(3), Type::kU32, &c) || !source(operand(4), Type::kU32, &members))
+        !source(operand(3), Type::kU32, &c) || !members_operand(sync ? 4 : kNoOperand, &members))
         return false;
     Draft& draft = emit(handler, {d, a, b, c, p}, 0b10001);
     draft.instruction.flags = flags;
@@ -39,19 +47,19 @@ bool FunctionDecoder::decode_shfl() {
 
 bool FunctionDecoder::decode_vote() {
     Suffixes& suffixes = *suffixes_;
-    if (!suffixes.take("sync")) return unsupported();
+    const bool sync = suffixes.take("sync");
     const std::string mode(suffixes.take_any());
     const Type type = suffixes.take_type();
     const Handler handler = select_vote(mode);
     if (!finished_suffixes()) return false;
     if (handler == nullptr) return unsupported();
-    if (!operands(3, 3)) return false;
+    if (!operands(sync ? 3 : 2, sync ? 3 : 2)) return false;
     uint32_t d = 0;
     uint32_t p = 0;
     uint32_t members = 0;
     bool negated = false;
     if (!destination(operand(0), type == Type::kPred ? Type::kPred : Type::kB32, &d) ||
-        !predicate_source(operand(1), &p, &negated) || !source(operand(2), Type::kU32, &members))
+        !predicate_source(operand(1), &p, &negated) || !members_operand(sync ? 2 : kNoOperand, &members))
         return false;
     emit(handler, {d, p, members}).instruction.flags = negated ? 1u : 0u;
     return true;

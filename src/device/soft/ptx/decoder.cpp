@@ -7,6 +7,7 @@ namespace bitfusion::soft {
 namespace {
 
 constexpr uint64_t kMostFrameBytes = 512 * 1024;
+constexpr uint32_t kNewestCompleteSm = 89;
 
 }  // namespace
 
@@ -114,11 +115,21 @@ bool FunctionDecoder::wrong(std::string what) {
 }
 
 bool FunctionDecoder::unsupported() {
+    // for the GPUs that the software GPU is (sm_50 to sm_89) every form of an instruction is here: what is
+    // unknown is a mistake there, and something newer elsewhere
+    const bool known = rule_for(suffixes_->base()) != nullptr || is_refused(suffixes_->base());
+    return refuse(known && (module_.target_sm > kNewestCompleteSm || is_refused(suffixes_->base()))
+                      ? kNotSupported
+                      : kInvalidPtx);
+}
+
+bool FunctionDecoder::refuse(int code) {
     if (!error_)
-        error_ =
-            syntax_error(statement_->line, "instruction '" + std::string(statement_->opcode) +
-                                               "' is not supported by the software GPU; compile for another "
-                                               "architecture or run on a real GPU");
+        error_ = Error{
+            "line " + std::to_string(statement_->line) + ": instruction '" + std::string(statement_->opcode) +
+                "' is not supported by the software GPU; compile for another architecture or run on a "
+                "real GPU",
+            code};
     return false;
 }
 
@@ -133,7 +144,9 @@ bool FunctionDecoder::operands(size_t least, size_t most) {
 
 uint32_t FunctionDecoder::temporary(Type type) {
     registers_.push_back(type);
-    return static_cast<uint32_t>(registers_.size() - 1);
+    const auto reg = static_cast<uint32_t>(registers_.size() - 1);
+    if (type == Type::kB128) registers_.push_back(Type::kB64);
+    return reg;
 }
 
 uint32_t FunctionDecoder::constant(uint64_t value, uint32_t lane_bytes) {
@@ -146,6 +159,7 @@ Type FunctionDecoder::type_of(const OperandText& text) const {
 }
 
 Draft& FunctionDecoder::emit(Handler handler, std::initializer_list<uint32_t> ops, uint8_t defines) {
+    if (handler == nullptr) unsupported();
     Draft& draft = drafts_.emplace_back();
     draft.instruction.handler = handler;
     for (const uint32_t op : ops) draft.instruction.op[draft.count++] = op;
@@ -167,6 +181,9 @@ void FunctionDecoder::pool(Draft& draft, const std::vector<uint32_t>& operands, 
 
 bool FunctionDecoder::source(const OperandText& text, Type type, uint32_t* out, bool wider) {
     const uint32_t lanes = lane_bytes_of(type);
+    if (text.minus || !text.selector.empty())
+        return wrong(
+            "'-' before a register and parts of registers are for video instructions; check the PTX text");
     switch (text.kind) {
         case OperandText::Kind::kRegister: {
             const Type actual = registers_[text.reg];
@@ -236,7 +253,7 @@ bool FunctionDecoder::destination(const OperandText& text, Type type, uint32_t* 
         *out = temporary(type == Type::kPred || bytes_of(type) >= 2 ? type : Type::kB16);
         return true;
     }
-    if (text.kind != OperandText::Kind::kRegister || text.negated)
+    if (text.kind != OperandText::Kind::kRegister || text.negated || text.minus || !text.selector.empty())
         return wrong("a register is due here; check the PTX text");
     const Type actual = registers_[text.reg];
     if ((type == Type::kPred) != (actual == Type::kPred) ||
@@ -397,13 +414,7 @@ bool FunctionDecoder::statement() {
 
 Status FunctionDecoder::decode() {
     if (error_) return tl::unexpected<Error>(*error_);
-    for (const RegisterText& one : text_.registers) {
-        if (one.type == Type::kB128) {
-            wrong("128-bit registers are not supported by the software GPU; compile without them");
-            return tl::unexpected<Error>(*error_);
-        }
-        registers_.push_back(one.type);
-    }
+    for (const RegisterText& one : text_.registers) registers_.push_back(one.type);
     // .reg parameters arrive in the frame like the others
     Statement prologue;
     prologue.opcode = "ld.param";
@@ -420,7 +431,10 @@ Status FunctionDecoder::decode() {
     for (statement_number_ = 0; statement_number_ < text_.statements.size(); ++statement_number_) {
         statement_ = &text_.statements[statement_number_];
         first_drafts_.push_back(static_cast<uint32_t>(drafts_.size()));
-        if (!statement()) return tl::unexpected<Error>(*error_);
+        if (!statement() || error_) {
+            if (!error_) unsupported();
+            return tl::unexpected<Error>(*error_);
+        }
     }
     first_drafts_.push_back(static_cast<uint32_t>(drafts_.size()));
     // the end of the body is a return
@@ -429,7 +443,7 @@ Status FunctionDecoder::decode() {
     epilogue.line = text_.statements.empty() ? text_.line : text_.statements.back().line;
     statement_ = &epilogue;
     suffixes_.emplace(epilogue.opcode);
-    if (!decode_ret()) return tl::unexpected<Error>(*error_);
+    if (!decode_ret() || error_) return tl::unexpected<Error>(*error_);
     return finish();
 }
 

@@ -3,7 +3,8 @@
 // Each statement becomes one draft or a few: operands name virtual registers first. When all are decoded,
 // registers whose lives do not overlap get the same place (allocate.cpp) and the drafts become
 // Code::instructions. Not thread-safe; one decoder, one function. Errors: "line 40: instruction '...' is not
-// supported by the software GPU", CUDA_ERROR_INVALID_PTX. Source document: "PTX ISA", chapter 9.
+// supported by the software GPU", CUDA_ERROR_NOT_SUPPORTED when PTX has it, else CUDA_ERROR_INVALID_PTX.
+// Source document: "PTX ISA", chapter 9.
 #pragma once
 
 #include <algorithm>
@@ -81,7 +82,10 @@ class FunctionDecoder {
 
     // decoder.cpp
     bool wrong(std::string what);
+    // Refuses the statement: as a mistake, or as something that PTX has and this GPU has not.
     bool unsupported();
+    bool refuse(int code);
+    static bool is_refused(std::string_view base);
     bool finished_suffixes();
     bool operands(size_t least, size_t most);
     const OperandText& operand(size_t i) const { return statement_->operands[i]; }
@@ -120,16 +124,24 @@ class FunctionDecoder {
     bool decode_setp();
     bool decode_set();
     bool decode_video();
+    bool decode_scalar_video();
+    bool video_source(const OperandText& text, Type type, uint32_t* out);
     bool decode_selp();
     bool decode_slct();
     bool decode_testp();
     // decode_convert.cpp
+    bool halves(const OperandText& text, bool writes, uint32_t (&out)[2]);
+    bool decode_wide_move();
     bool decode_mov();
     bool decode_cvt();
     bool decode_cvta();
     bool decode_isspacep();
-    bool decode_pack_types();
+    bool decode_cluster_address();
+    bool decode_pack();
     // decode_memory.cpp
+    bool load_wide(Space space, bool strong);
+    bool store_wide(Space space);
+    bool atomic_wide(const std::string& operation, Space space);
     bool decode_ld();
     bool decode_st();
     bool decode_atom();
@@ -154,6 +166,8 @@ class FunctionDecoder {
     bool argument_place(const OperandText& text, const FramePlace& formal, Type type, bool result,
                         FramePlace* out);
     // decode_warp.cpp
+    static constexpr size_t kNoOperand = SIZE_MAX;
+    bool members_operand(size_t i, uint32_t* out);
     bool decode_shfl();
     bool decode_vote();
     bool decode_match();

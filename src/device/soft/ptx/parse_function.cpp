@@ -1,4 +1,5 @@
 // Functions: headers, tuning directives, bodies ("PTX ISA", chapters 7 and 11).
+#include <algorithm>
 #include <charconv>
 
 #include "device/soft/ptx/parser.h"
@@ -15,7 +16,10 @@ constexpr unsigned kDeepestOperand = 4;
 
 uint32_t Parser::new_register(Type type) {
     function_->registers.push_back({type});
-    return static_cast<uint32_t>(function_->registers.size() - 1);
+    const auto reg = static_cast<uint32_t>(function_->registers.size() - 1);
+    // the upper half of 128 bits is the register that follows
+    if (type == Type::kB128) function_->registers.push_back({Type::kB64});
+    return reg;
 }
 
 std::optional<uint32_t> Parser::find_register(std::string_view name) {
@@ -265,14 +269,19 @@ bool Parser::call_prototype(std::string_view label) {
 
 bool Parser::registers() {
     VariableText base;
-    if (token().is_directive("v2") || token().is_directive("v4"))
-        return wrong("vector registers are not supported by the software GPU; declare scalars");
     if (!declaration_prefix(&base)) return false;
+    const uint32_t width =
+        bytes_of(base.type) == 0 ? 1 : static_cast<uint32_t>(base.size / bytes_of(base.type));
     if (base.type == Type::kB8 || base.type == Type::kU8 || base.type == Type::kS8) base.type = Type::kB16;
     do {
         std::string_view text;
         if (!name(&text)) return false;
-        if (accept('<')) {
+        if (width > 1) {
+            if (function_->registers.size() >= kMostRegisters)
+                return wrong("too many registers; check the PTX text");
+            scopes_.back().vectors[text] = Family{base.type, new_register(base.type), width};
+            for (uint32_t i = 1; i < width; ++i) new_register(base.type);
+        } else if (accept('<')) {
             uint64_t count = 0;
             // not expression(): '>' would be read as an operator
             if (token().kind != Token::Kind::kInteger) return wrong("expected a count; check the PTX text");
@@ -280,7 +289,7 @@ bool Parser::registers() {
             advance();
             if (!expect('>')) return false;
             if (count > UINT32_MAX) return wrong("too many registers; check the PTX text");
-            scopes_.back().families[text] = Family{base.type, static_cast<uint32_t>(count)};
+            scopes_.back().families[text] = Family{base.type, 0, static_cast<uint32_t>(count)};
         } else {
             if (function_->registers.size() >= kMostRegisters)
                 return wrong("too many registers; check the PTX text");
@@ -306,6 +315,7 @@ bool Parser::statement() {
         return wrong("expected an instruction but found '" + std::string(token().text) +
                      "'; check the PTX text");
     out.opcode = lexer_.opcode();
+    lists_ = out.opcode.substr(0, out.opcode.find('.')) == "call";
     while (!token().is(';')) {
         if (token().is('{') && out.operands.empty() && token().kind == Token::Kind::kEnd) break;
         out.operands.emplace_back();
@@ -320,6 +330,42 @@ bool Parser::statement() {
     }
     advance();
     function_->statements.push_back(std::move(out));
+    return true;
+}
+
+// %v, %v.x and %a.b0: a vector of registers, one of them, a part of a register.
+bool Parser::part_operand(std::string_view text, OperandText* out) {
+    const size_t dot = text.find('.');
+    const std::string_view name = text.substr(0, dot);
+    const std::string_view part = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
+    for (size_t i = scopes_.size(); i-- > 0;) {
+        const auto at = scopes_[i].vectors.find(name);
+        if (at == scopes_[i].vectors.end()) continue;
+        const auto one = [&](uint32_t reg) {
+            OperandText element;
+            element.kind = OperandText::Kind::kRegister;
+            element.name = text;
+            element.reg = reg;
+            return element;
+        };
+        if (part.empty()) {
+            out->kind = OperandText::Kind::kVector;
+            for (uint32_t k = 0; k < at->second.count; ++k)
+                out->elements.push_back(one(at->second.first + k));
+            return true;
+        }
+        const size_t index =
+            std::min(std::string_view("xyzw").find(part), std::string_view("rgba").find(part));
+        if (part.size() != 1 || index >= at->second.count) return false;
+        *out = one(at->second.first + static_cast<uint32_t>(index));
+        return true;
+    }
+    if (part.size() != 2 || (part[0] != 'b' && part[0] != 'h')) return false;
+    const auto reg = find_register(name);
+    if (!reg) return false;
+    out->kind = OperandText::Kind::kRegister;
+    out->reg = *reg;
+    out->selector = part;
     return true;
 }
 
@@ -343,6 +389,7 @@ bool Parser::name_operand(OperandText* out) {
         out->reg = *reg;
         return true;
     }
+    if (part_operand(text, out)) return true;
     if (text[0] == '%') {
         out->kind = OperandText::Kind::kSpecial;
         return true;
@@ -397,7 +444,7 @@ bool Parser::operand(OperandText* out, unsigned depth) {
     out->scope = scopes_.back().number;
     if (accept('!')) out->negated = true;
     if (token().is('[')) return address(out, depth);
-    if (token().is('{') || token().is('(')) {
+    if (token().is('{') || (lists_ && token().is('('))) {
         const bool list = token().is('(');
         const char close = list ? ')' : '}';
         out->kind = list ? OperandText::Kind::kList : OperandText::Kind::kVector;
@@ -448,7 +495,13 @@ bool Parser::operand(OperandText* out, unsigned depth) {
         return true;
     }
     if (token().is('-')) {
-        // -1.0 does not exist in PTX; a minus sign before an integer does
+        // -1.0 does not exist in PTX; a minus sign before an integer does, and -%a in vmad
+        const char next = lexer_.following();
+        if (next == '%' || next == '_' || (next >= 'a' && next <= 'z')) {
+            advance();
+            out->minus = true;
+            return name_operand(out);
+        }
         int64_t value = 0;
         if (!expression(&value)) return false;
         out->kind = OperandText::Kind::kInteger;

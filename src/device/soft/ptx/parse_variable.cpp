@@ -234,7 +234,12 @@ bool Parser::initial_element(VariableText* out, uint64_t index) {
     const uint64_t offset = index * size;
     if (offset + size > kLargestInitialised)
         return wrong("the initialised variable is too large; check the PTX text");
-    if (out->initial.size() < offset + size) out->initial.resize(offset + size);
+    if (out->initial.size() < offset + size) {
+        initial_bytes_ += offset + size - out->initial.size();
+        if (initial_bytes_ > kLargestInitialised)
+            return wrong("the initial values of the module are too large; copy them from the host");
+        out->initial.resize(offset + size);
+    }
     std::byte* place = out->initial.data() + offset;
     uint64_t bits = 0;
     const bool minus = token().is('-');

@@ -187,8 +187,11 @@ bool Parser::top_level() {
     if (directive == "section") return skip_section();
     if (directive == "pragma") return skip_to_semicolon();
     if (directive == "alias") {
-        return wrong(
-            "directive '.alias' is not supported by the software GPU; compile without function aliases");
+        advance();
+        std::array<std::string_view, 2> names;
+        if (!name(&names[0]) || !expect(',') || !name(&names[1])) return false;
+        module_.aliases.push_back(names);
+        return expect(';');
     }
     return wrong("directive '." + std::string(directive) +
                  "' is not supported by the software GPU; compile without it");

@@ -19,6 +19,7 @@
 namespace bitfusion::soft {
 
 inline constexpr int kInvalidPtx = 218;
+inline constexpr int kNotSupported = 801;
 inline constexpr uint64_t kLargestVariable = uint64_t{1} << 40;
 
 // "line 40: what; compile the program for ..." as a driver's JIT log would have it.
@@ -35,11 +36,13 @@ class Parser {
   private:
     struct Family {
         Type type;
+        uint32_t first;
         uint32_t count;
     };
     struct Scope {
         std::unordered_map<std::string_view, uint32_t> registers;
         std::unordered_map<std::string_view, Family> families;     // prefix of %r<100>
+        std::unordered_map<std::string_view, Family> vectors;      // first register and count of .reg .v4 %v
         std::unordered_map<std::string_view, uint32_t> variables;  // FunctionText::variables
         std::unordered_map<std::string_view, uint32_t> module_variables;
         uint32_t number = 0;
@@ -96,12 +99,15 @@ class Parser {
     bool name_operand(OperandText* out);
     uint32_t new_register(Type type);
     std::optional<uint32_t> find_register(std::string_view name);
+    bool part_operand(std::string_view text, OperandText* out);
 
     Lexer lexer_;
     const AssembleOptions& options_;
     ModuleText module_;
     std::optional<Error> error_;
     FunctionText* function_ = nullptr;
+    uint64_t initial_bytes_ = 0;  // of all variables
+    bool lists_ = false;          // the statement is a call: (a, b) is a list and no expression
     std::vector<Scope> scopes_;
 };
 

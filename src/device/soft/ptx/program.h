@@ -7,7 +7,8 @@
 //
 // Owner: the caller, through shared_ptr. Threads: both classes are immutable after construction; any thread
 // may use them. Units: bytes. Errors: Error::code carries the CUresult that a driver reports:
-//   218 CUDA_ERROR_INVALID_PTX             syntax, types, unknown or unsupported instruction ("line 40: ...")
+//   218 CUDA_ERROR_INVALID_PTX             syntax, types, an instruction that PTX has not ("line 40: ...")
+//   801 CUDA_ERROR_NOT_SUPPORTED           an instruction that PTX has and the software GPU has not, by name
 //   222 CUDA_ERROR_UNSUPPORTED_PTX_VERSION .version is newer than AssembleOptions::newest_version
 //   209 CUDA_ERROR_NO_BINARY_FOR_GPU       .target asks for a newer GPU than AssembleOptions::device_sm
 //   302 CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND   an external symbol that no linked module defines

@@ -1,4 +1,6 @@
 // Which rule decodes which opcode.
+#include <algorithm>
+#include <iterator>
 #include <unordered_map>
 
 #include "device/soft/ptx/decoder.h"
@@ -60,6 +62,15 @@ FunctionDecoder::Rule FunctionDecoder::rule_for(std::string_view base) {
         {"set", &D::decode_set},
         {"selp", &D::decode_selp},
         {"slct", &D::decode_slct},
+        {"vadd", &D::decode_scalar_video},
+        {"vsub", &D::decode_scalar_video},
+        {"vabsdiff", &D::decode_scalar_video},
+        {"vmin", &D::decode_scalar_video},
+        {"vmax", &D::decode_scalar_video},
+        {"vshl", &D::decode_scalar_video},
+        {"vshr", &D::decode_scalar_video},
+        {"vmad", &D::decode_scalar_video},
+        {"vset", &D::decode_scalar_video},
         {"vadd2", &D::decode_video},
         {"vadd4", &D::decode_video},
         {"vsub2", &D::decode_video},
@@ -78,6 +89,8 @@ FunctionDecoder::Rule FunctionDecoder::rule_for(std::string_view base) {
         {"cvt", &D::decode_cvt},
         {"cvta", &D::decode_cvta},
         {"isspacep", &D::decode_isspacep},
+        {"mapa", &D::decode_cluster_address},
+        {"getctarank", &D::decode_cluster_address},
         {"ld", &D::decode_ld},
         {"ldu", &D::decode_ld},
         {"st", &D::decode_st},
@@ -100,7 +113,6 @@ FunctionDecoder::Rule FunctionDecoder::rule_for(std::string_view base) {
         {"trap", &D::decode_trap},
         {"brkpt", &D::decode_nothing},
         {"pmevent", &D::decode_nothing},
-        {"setmaxnreg", &D::decode_nothing},
         {"griddepcontrol", &D::decode_nothing},
         {"nanosleep", &D::decode_nanosleep},
         {"bar", &D::decode_bar},
@@ -129,6 +141,27 @@ FunctionDecoder::Rule FunctionDecoder::rule_for(std::string_view base) {
     };
     const auto at = rules.find(base);
     return at == rules.end() ? nullptr : at->second;
+}
+
+// PTX has these, the software GPU has not: they belong to one architecture, or to hardware that it is not.
+bool FunctionDecoder::is_refused(std::string_view base) {
+    static constexpr std::string_view kNames[] = {
+        "clusterlaunchcontrol",
+        "istypep",
+        "multimem",
+        "setmaxnreg",
+        "suld",
+        "suq",
+        "sured",
+        "sust",
+        "tcgen05",
+        "tensormap",
+        "tex",
+        "tld4",
+        "txq",
+        "wgmma",
+    };
+    return std::find(std::begin(kNames), std::end(kNames), base) != std::end(kNames);
 }
 
 }  // namespace bitfusion::soft

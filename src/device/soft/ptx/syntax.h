@@ -61,7 +61,9 @@ struct OperandText {
         kSink,      // _
     };
     Kind kind = Kind::kSink;
-    bool negated = false;  // !p
+    bool negated = false;       // !p
+    bool minus = false;         // -%a, in video instructions
+    std::string_view selector;  // b2 of %a.b2, in video instructions
     bool based_on_register = false;
     uint32_t reg = 0;
     int32_t local = -1;            // index into FunctionText::variables
@@ -132,6 +134,7 @@ struct ModuleText {
     uint32_t target_sm = 0;
     std::vector<VariableText> variables;
     std::vector<FunctionText> functions;
+    std::vector<std::array<std::string_view, 2>> aliases;  // .alias name, function
     std::unordered_map<std::string_view, uint32_t> variable_names;
     std::unordered_map<std::string_view, uint32_t> function_names;
 };

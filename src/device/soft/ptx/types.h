@@ -29,6 +29,9 @@ enum class Type : uint8_t {
     kS16,
     kS32,
     kS64,
+    kU4,  // matrices only
+    kS4,
+    kB1,
     kF16,
     kF16x2,
     kBf16,

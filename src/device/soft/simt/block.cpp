@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "device/soft/simt/lanes.h"
@@ -110,6 +111,13 @@ Block::Progress Block::run(uint64_t slice) {
             run_warp(warp, kWarpSlice);
             spent += warp.steps - before;
             moved |= warp.steps != before;
+            if (grid.late() && !grid.stopped()) {
+                warp.fault(FaultKind::kTimeout, static_cast<unsigned>(std::countr_zero(warp.first_live)), 0,
+                           "the launch took longer than the limit of " +
+                               std::to_string(grid.request.time_limit.count()) +
+                               " ms; launch less at once or have the limit raised");
+                return Progress::kStopped;
+            }
             if (grid.stopped()) return Progress::kStopped;
         }
         if (finished_warps == warps.size()) return Progress::kFinished;

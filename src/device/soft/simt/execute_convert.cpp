@@ -254,6 +254,25 @@ void halves_from_small(Warp& warp, const Instruction& in, uint32_t mask) {
     each_lane(mask, [&](unsigned i) { d[i] = one(a[i] >> 8) << 16 | one(a[i]); });
 }
 
+void pack_saturated(Warp& warp, const Instruction& in, uint32_t mask) {
+    auto* d = target<uint32_t>(warp, in.op[0]);
+    const auto* a = source<uint32_t>(warp, in.op[1]);
+    const auto* b = source<uint32_t>(warp, in.op[2]);
+    const auto* c = source<uint32_t>(warp, in.op[3]);
+    const uint32_t bits = in.flags & 255;
+    const bool is_signed = (in.flags & 256) != 0;
+    const int32_t least = is_signed ? -(1 << (bits - 1)) : 0;
+    const int32_t most = (1 << (is_signed ? bits - 1 : bits)) - 1;
+    const auto part = [&](uint32_t value) {
+        return static_cast<uint32_t>(std::clamp(static_cast<int32_t>(value), least, most)) &
+               ((1u << bits) - 1);
+    };
+    for_lanes(mask, [&](unsigned i) {
+        const uint32_t kept = bits == 16 ? 0 : c[i] << (2 * bits);
+        d[i] = kept | part(a[i]) << bits | part(b[i]);
+    });
+}
+
 template <class To>
 Handler from_type(Type from) {
     switch (from) {
@@ -345,6 +364,8 @@ Handler select_convert_pair(Type to) {
             return nullptr;
     }
 }
+
+Handler select_pack_saturated() { return pack_saturated; }
 
 Handler select_convert_small(Type to, Type from) {
     if (to == Type::kE4m3x2 && from == Type::kF16x2) return small_from_halves<true>;

@@ -62,12 +62,6 @@ struct Extreme {
         return Least ? smaller(a, b) : larger(a, b);
     }
 };
-struct CopySign {
-    template <class T>
-    T operator()(T a, T b) const {
-        return std::copysign(b, a);
-    }
-};
 
 template <Rounding R>
 class RoundingScope {
@@ -133,6 +127,15 @@ void set_sign(Warp& warp, const Instruction& in, uint32_t mask) {
         const auto bits = std::bit_cast<BitsOf<T>>(flush<Ftz>(get<T>(a[i])));
         d[i] = Negative ? bits ^ kSign : bits & static_cast<BitsOf<T>>(~kSign);
     });
+}
+
+template <class T>
+void copy_sign(Warp& warp, const Instruction& in, uint32_t mask) {
+    auto* d = target<LaneOf<T>>(warp, in.op[0]);
+    const auto* a = source<LaneOf<T>>(warp, in.op[1]);
+    const auto* b = source<LaneOf<T>>(warp, in.op[2]);
+    constexpr auto kSign = static_cast<BitsOf<T>>(BitsOf<T>{1} << (sizeof(T) * 8 - 1));
+    for_lanes(mask, [&](unsigned i) { d[i] = (a[i] & kSign) | (b[i] & static_cast<BitsOf<T>>(~kSign)); });
 }
 
 template <class T, class Test>
@@ -226,7 +229,7 @@ Handler exact(std::string_view name, const FloatMode& mode) {
     if (name == "max") return extreme<T, Ftz, false>(mode);
     if (name == "abs") return set_sign<T, Ftz, false>;
     if (name == "neg") return set_sign<T, Ftz, true>;
-    if (name == "copysign") return binary<T, CopySign, false, false, Rounding::kNearest>;
+    if (name == "copysign") return copy_sign<T>;
     if (name == "testp.finite") return test<T, IsFinite>;
     if (name == "testp.infinite") return test<T, IsInfinite>;
     if (name == "testp.number") return test<T, IsNumber>;

@@ -22,7 +22,7 @@ struct Form {
     unsigned rows;
     unsigned depth;
     unsigned bits;  // of an element of A and B
-    Type a;         // kS8 stands for s8 and u8
+    Type a;         // kS8 stands for s8 and u8, kS4 for s4 and u4
     Type d;
 };
 
@@ -40,6 +40,12 @@ constexpr std::array kForms{
     Form{"m8n8k16", 8, 16, 8, Type::kS8, Type::kS32},
     Form{"m16n8k16", 16, 16, 8, Type::kS8, Type::kS32},
     Form{"m16n8k32", 16, 32, 8, Type::kS8, Type::kS32},
+    Form{"m8n8k32", 8, 32, 4, Type::kS4, Type::kS32},
+    Form{"m16n8k32", 16, 32, 4, Type::kS4, Type::kS32},
+    Form{"m16n8k64", 16, 64, 4, Type::kS4, Type::kS32},
+    Form{"m8n8k128", 8, 128, 1, Type::kB1, Type::kS32},
+    Form{"m16n8k128", 16, 128, 1, Type::kB1, Type::kS32},
+    Form{"m16n8k256", 16, 256, 1, Type::kB1, Type::kS32},
     Form{"m8n8k4", 8, 4, 64, Type::kF64, Type::kF64},
     Form{"m16n8k4", 16, 4, 64, Type::kF64, Type::kF64},
     Form{"m16n8k8", 16, 8, 64, Type::kF64, Type::kF64},
@@ -60,7 +66,7 @@ constexpr unsigned registers_of(const Form& form, unsigned fragment) {
     }
 }
 
-Type plain(Type type) { return type == Type::kU8 ? Type::kS8 : type; }
+Type plain(Type type) { return type == Type::kU8 ? Type::kS8 : type == Type::kU4 ? Type::kS4 : type; }
 
 const Form* find_form(std::string_view shape, Type d, Type a) {
     for (const Form& form : kForms)
@@ -81,6 +87,10 @@ double element(uint64_t bits, unsigned k, bool is_signed, Type type) {
     if constexpr (kForm.a == Type::kE4m3 || kForm.a == Type::kE5m2)
         return static_cast<double>(type == Type::kE4m3 ? from_e4m3(static_cast<uint8_t>(part))
                                                        : from_e5m2(static_cast<uint8_t>(part)));
+    if constexpr (kForm.a == Type::kB1) return part & 1;
+    if constexpr (kForm.a == Type::kS4)
+        return is_signed ? static_cast<double>(static_cast<int32_t>(part << 28) >> 28)
+                         : static_cast<double>(part & 15);
     return is_signed ? static_cast<double>(static_cast<int8_t>(part))
                      : static_cast<double>(static_cast<uint8_t>(part));
 }
@@ -118,7 +128,9 @@ void multiply(Warp& warp, const Instruction& in, uint32_t mask) {
     double sums[kForm.rows][kColumns] = {};
     for (unsigned row = 0; row < kForm.rows; ++row)
         for (unsigned k = 0; k < kForm.depth; ++k)
-            for (unsigned n = 0; n < kColumns; ++n) sums[row][n] += a[row][k] * b[k][n];
+            for (unsigned n = 0; n < kColumns; ++n)
+                sums[row][n] +=
+                    (in.flags & 8) != 0 ? (a[row][k] != b[k][n] ? 1.0 : 0.0) : a[row][k] * b[k][n];
     constexpr unsigned kResults = kForm.rows * kColumns / 32;
     for (unsigned r = 0; r < kResults; ++r) {
         constexpr bool kHalves = kForm.d == Type::kF16;
@@ -229,16 +241,25 @@ void transpose_matrix(Warp& warp, const Instruction& in, uint32_t mask) {
 
 Handler select_matrix(std::string_view shape, std::string_view a_layout, std::string_view b_layout, Type d,
                       Type a, Type b, Type c, std::string_view operation) {
+    if (a == Type::kF16 && shape == "m8n8k4") {
+        if (b != a || !operation.empty()) return nullptr;
+        return select_quads(a_layout, b_layout, d, c);
+    }
     const bool small = a == Type::kE4m3 || a == Type::kE5m2;
     if (a_layout != "row" || b_layout != "col" || d != c) return nullptr;
     if (plain(a) != plain(b) && !(small && (b == Type::kE4m3 || b == Type::kE5m2))) return nullptr;
-    if (!operation.empty() && !(operation == "satfinite" && plain(a) == Type::kS8)) return nullptr;
+    const bool whole = plain(a) == Type::kS8 || plain(a) == Type::kS4;
+    if (a == Type::kB1 ? operation != "xor.popc" && operation != "and.popc"
+                       : !operation.empty() && !(operation == "satfinite" && whole))
+        return nullptr;
     const Form* form = find_form(shape, d, a);
     if (form == nullptr) return nullptr;
     return form_handler(static_cast<size_t>(form - kForms.data()), std::make_index_sequence<kForms.size()>());
 }
 
 size_t matrix_registers(std::string_view shape, Type d, Type a, unsigned fragment) {
+    if (a == Type::kF16 && shape == "m8n8k4")
+        return fragment == 1 || fragment == 2 ? 2 : d == Type::kF16 ? 4 : 8;
     const Form* form = find_form(shape, d, a);
     return form == nullptr ? 0 : registers_of(*form, fragment);
 }

@@ -294,6 +294,8 @@ Handler select_special(std::string_view name, uint32_t lane_bytes) {
     if (name == "%envreg1") return by_width<S::kWorkspaceHigh>(lane_bytes);
     if (name == "%envreg2") return by_width<S::kWorkspace>(lane_bytes);
     if (name.starts_with("%envreg")) return by_width<S::kZero>(lane_bytes);
+    // performance counters, which nobody has set up
+    if (name.starts_with("%pm")) return by_width<S::kZero>(lane_bytes);
     return nullptr;
 }
 

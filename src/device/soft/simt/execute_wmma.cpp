@@ -160,6 +160,8 @@ std::optional<WmmaShape> wmma_shape(std::string_view name) {
     if (name == "m32n8k16") return WmmaShape{32, 8, 16};
     if (name == "m16n16k8") return WmmaShape{16, 16, 8};
     if (name == "m8n8k4") return WmmaShape{8, 8, 4};
+    if (name == "m8n8k32") return WmmaShape{8, 8, 32};
+    if (name == "m8n8k128") return WmmaShape{8, 8, 128};
     return std::nullopt;
 }
 
@@ -174,6 +176,11 @@ uint32_t wmma_registers(const WmmaShape& shape, WmmaPart part, Type type) {
         return type == Type::kF64 && shape.k == 4 ? elements / 32 : 0;
     }
     switch (type) {
+        case Type::kS4:
+        case Type::kU4:
+            return shape.k == 32 ? 1 : 0;
+        case Type::kB1:
+            return shape.k == 128 ? 1 : 0;
         case Type::kF16:
             return deep ? 8 : 0;
         case Type::kBf16:
@@ -190,7 +197,13 @@ uint32_t wmma_registers(const WmmaShape& shape, WmmaPart part, Type type) {
     }
 }
 
-Handler select_wmma_transfer(bool store) { return store ? transfer<true> : transfer<false>; }
-Handler select_wmma() { return multiply; }
+Handler select_wmma_transfer(bool store, Type type) {
+    if (type == Type::kS4 || type == Type::kU4 || type == Type::kB1)
+        return store ? nullptr : select_wmma_bits_load();
+    return store ? transfer<true> : transfer<false>;
+}
+Handler select_wmma(Type a) {
+    return a == Type::kS4 || a == Type::kU4 || a == Type::kB1 ? select_wmma_bits() : multiply;
+}
 
 }  // namespace bitfusion::soft

@@ -1,5 +1,6 @@
 #include "device/soft/simt/grid.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -21,18 +22,33 @@ namespace {
 // time.
 constexpr uint64_t kSlice = 4'000'000;
 constexpr uint64_t kCooperativeSlice = 200'000;
-constexpr size_t kMostResident = 64;
+constexpr uint64_t kMostResident = 64;
+// Host memory that the blocks of a grid may take together, where one alone does not need more.
+constexpr uint64_t kMostResidentBytes = uint64_t{2} << 30;
+constexpr uint64_t kMostCooperativeBytes = uint64_t{8} << 30;
+
+uint64_t bytes_of_block(const GridState& grid) {
+    const uint64_t warps = (grid.request.block.count() + kWarpSize - 1) / kWarpSize;
+    return grid.shared_bytes +
+           warps * (uint64_t{grid.stack_bytes} * kWarpSize + grid.entry.register_bytes + sizeof(Warp));
+}
 
 }  // namespace
 
 // One run() in progress: hands blocks to the threads that work on it.
 class GridJob {
   public:
-    explicit GridJob(GridState& grid) : grid_(grid), total_(grid.request.grid.count()) {}
+    explicit GridJob(GridState& grid)
+        : grid_(grid),
+          total_(grid.request.grid.count()),
+          most_alive_(
+              grid.request.cooperative
+                  ? total_
+                  : std::clamp<uint64_t>(kMostResidentBytes / bytes_of_block(grid), 1, kMostResident)) {}
 
     bool has_work() {
         const std::lock_guard lock(mutex_);
-        return !grid_.stopped() && (next_ < total_ || !waiting_.empty());
+        return !grid_.stopped() && ((next_ < total_ && alive_ < most_alive_) || !waiting_.empty());
     }
 
     // Runs blocks until none is left to take.
@@ -58,9 +74,9 @@ class GridJob {
         {
             const std::lock_guard lock(mutex_);
             if (grid_.stopped()) return nullptr;
-            const bool room = grid_.request.cooperative || waiting_.size() < kMostResident;
-            if (next_ < total_ && room) {
+            if (next_ < total_ && alive_ < most_alive_) {
                 number = next_++;
+                ++alive_;
                 if (!finished_.empty()) {
                     block = std::move(finished_.back());
                     finished_.pop_back();
@@ -85,13 +101,17 @@ class GridJob {
         const std::lock_guard lock(mutex_);
         if (progress == Block::Progress::kAgain)
             waiting_.push_back(std::move(block));
-        else if (progress == Block::Progress::kFinished)
+        else if (progress == Block::Progress::kFinished) {
             finished_.push_back(std::move(block));
+            --alive_;
+        }
     }
 
     GridState& grid_;
     const uint64_t total_;
+    const uint64_t most_alive_;  // blocks that have begun and have not ended
     std::mutex mutex_;
+    uint64_t alive_ = 0;
     uint64_t next_ = 0;
     std::deque<std::unique_ptr<Block>> waiting_;
     std::vector<std::unique_ptr<Block>> finished_;  // their memory serves further blocks
@@ -179,6 +199,7 @@ GridState::GridState(const LaunchRequest& launch, const Function& function)
     shared_bytes = dynamic_shared_base + launch.dynamic_shared_bytes;
     if (code.uses_reserved_shared) shared_bytes = (shared_bytes + 15) / 16 * 16 + kReservedSharedBytes;
     workspace[0] = sizeof workspace;
+    if (launch.time_limit.count() > 0) deadline = std::chrono::steady_clock::now() + launch.time_limit;
     stack_bytes = (entry.stack_bytes + launch.stack_bytes + 15) / 16 * 16;
 }
 
@@ -236,6 +257,8 @@ const char* to_string(FaultKind kind) {
             return "assertion failed";
         case FaultKind::kTrap:
             return "trap";
+        case FaultKind::kTimeout:
+            return "out of time";
         case FaultKind::kDeadlock:
             return "deadlock";
         case FaultKind::kCancelled:
@@ -294,6 +317,13 @@ std::string objection(const LaunchRequest& request) {
 void run_checked(const LaunchRequest& request, Outcome* outcome) {
     const Code& code = request.program->program()->code();
     GridState grid(request, code.functions[code.kernel_functions[request.kernel]]);
+    if (request.cooperative && bytes_of_block(grid) > kMostCooperativeBytes / request.grid.count()) {
+        outcome->fault.kind = FaultKind::kOutOfResources;
+        outcome->fault.kernel = grid.kernel.name;
+        outcome->fault.message =
+            "the blocks of the cooperative grid need more host memory than 8 GiB together; launch fewer";
+        return;
+    }
     GridJob job(grid);
     if (request.pool != nullptr)
         request.pool->state().run(job);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -65,6 +66,7 @@ enum class FaultKind : uint8_t {
     kStack,                // CUDA_ERROR_HARDWARE_STACK_ERROR 714: the thread's stack is used up
     kAssert,               // CUDA_ERROR_ASSERT 710; Fault::message is CUDA's line for stderr
     kTrap,                 // CUDA_ERROR_LAUNCH_FAILED 719: trap
+    kTimeout,              // CUDA_ERROR_LAUNCH_TIMEOUT 702: LaunchRequest::time_limit
     kDeadlock,             // CUDA_ERROR_LAUNCH_TIMEOUT 702: no thread of a block can ever go on
     kCancelled,            // LaunchRequest::cancel became true
     kInvalidLaunch,        // CUDA_ERROR_INVALID_VALUE 1: the request itself; nothing ran; see Fault::message
@@ -136,6 +138,7 @@ struct LaunchRequest {
     const DeviceHeap* heap = nullptr;
     const ImageTable* images = nullptr;         // textures and surfaces; may be null
     const std::atomic<bool>* cancel = nullptr;  // polled; may be null
+    std::chrono::milliseconds time_limit{0};    // of the whole launch; 0: none
 };
 
 Outcome run(const LaunchRequest& request);

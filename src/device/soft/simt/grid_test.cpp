@@ -319,6 +319,49 @@ TEST_F(Grid, EndlessKernelsCanBeCancelled) {
     canceller.join();
 }
 
+TEST_F(Grid, EndlessKernelsRunIntoTheTimeLimit) {
+    const auto program = load(module(kernel("L: bra L;")));
+    const Arguments arguments = Arguments().add(array<uint32_t>(1));
+    LaunchRequest launch = request(program, "k", {4}, {64}, arguments);
+    launch.time_limit = std::chrono::milliseconds(20);
+    const Outcome outcome = run(launch);
+    EXPECT_EQ(outcome.fault.kind, FaultKind::kTimeout);
+    EXPECT_NE(outcome.fault.message.find("20 ms"), std::string::npos) << outcome.fault.message;
+}
+
+constexpr char kDeep[] = R"(
+.func (.param .u32 r) deep(.param .u32 n) {
+    .reg .pred %p; .reg .u32 %n, %r; .param .u32 in; .param .u32 out;
+    ld.param.u32 %n, [n]; mov.u32 %r, 0; setp.eq.u32 %p, %n, 0; @%p bra END;
+    sub.u32 %r, %n, 1; st.param.u32 [in], %r; call (out), deep, (in); ld.param.u32 %r, [out]; add.u32 %r, %r, %n;
+END: st.param.u32 [r], %r; ret;
+}
+.visible .entry k(.param .u64 p, .param .u32 n) {
+    .reg .u64 %p; .reg .u32 %n; .param .u32 in; .param .u32 out;
+    ld.param.u64 %p, [p]; ld.param.u32 %n, [n]; st.param.u32 [in], %n; call (out), deep, (in); ld.param.u32 %n, [out];
+    red.global.add.u32 [%p], %n; ret;
+})";
+
+TEST_F(Grid, BlocksAfterDeepRecursion) {
+    const auto program = load(module(kDeep));
+    auto* sum = array<uint32_t>(1);
+    LaunchRequest launch = request(program, "k", {5}, {32}, Arguments());
+    const Arguments arguments = Arguments().add(sum).add(uint32_t{100});
+    launch.parameters = arguments.bytes();
+    launch.stack_bytes = 16384;
+    EXPECT_TRUE(run(launch));
+    EXPECT_EQ(*sum, 5u * 32 * 5050);
+}
+
+TEST_F(Grid, EndlessRecursionUsesUpTheStack) {
+    const auto program = load(module(kDeep));
+    LaunchRequest launch = request(program, "k", {1}, {32}, Arguments());
+    const Arguments arguments = Arguments().add(array<uint32_t>(1)).add(UINT32_MAX);
+    launch.parameters = arguments.bytes();
+    launch.stack_bytes = 512 * 1024;
+    EXPECT_EQ(run(launch).fault.kind, FaultKind::kStack);
+}
+
 TEST_F(Grid, SeveralLaunchesShareOnePool) {
     const auto program = load(module(kernel("red.global.add.u32 [%p], 1; ret;")));
     BlockPool pool(1);

@@ -67,6 +67,25 @@ Handler select_selp(uint32_t lane_bytes);
 // slct: op = {d, a, b, c}
 Handler select_slct(uint32_t lane_bytes, bool float_selector, bool ftz);
 
+// execute_scalar_video.cpp: vadd vsub vabsdiff vmin vmax vshl vshr vset vmad: op = {d, a, b, c} with a and b
+// already selected and extended; flags: scalar_video_flags()
+enum class Second : uint8_t { kNone, kAdd, kMin, kMax };
+struct VideoMode {
+    bool signed_d = false, signed_a = false, signed_b = false;
+    bool saturates = false;
+    bool wraps = false;          // vshl.wrap
+    bool minus_product = false;  // vmad with one of a and b negated
+    bool minus_c = false;
+    bool plus_one = false;  // vmad.po
+    uint32_t scale = 0;     // vmad.shr7, .shr15
+    Second second = Second::kNone;
+    Compare compare = Compare::kEq;
+    uint32_t part_bits = 0;  // of the destination; 0: all of it
+    uint32_t part_shift = 0;
+};
+Handler select_scalar_video(std::string_view name);
+uint32_t scalar_video_flags(const VideoMode& mode);
+
 // execute_video.cpp: vadd4 vabsdiff2 vset4 ...: op = {d, a, b, c}; flags: video_flags()
 Handler select_video(std::string_view name);
 uint32_t video_flags(bool signed_d, bool signed_a, bool signed_b, bool saturates, bool accumulates,
@@ -87,6 +106,8 @@ Handler select_resize(bool widen);
 Handler select_convert(Type to, Type from, const FloatMode& mode);
 // cvt.rn.f16x2.f32 d, a, b: op = {d, a, b}
 Handler select_convert_pair(Type to);
+// cvt.pack.sat: op = {d, a, b, c}; flags: bits of a part, 256 for signed parts
+Handler select_pack_saturated();
 // cvt.rn.f16x2.e4m3x2 d, a
 Handler select_convert_small(Type to, Type from);
 
@@ -110,6 +131,9 @@ Handler select_is_space(std::string_view space);
 
 // execute_atomic.cpp: atom: op = {d, address, b, c}; red: the same with a scratch destination.
 Handler select_atomic(std::string_view operation, AddressSpace space, Type type, bool wide);
+// atom.b128: op = {address}; operands[extra..] = d d b b c c, the low halves first. Null where the processor
+// has no such instruction.
+Handler select_atomic_wide(bool compares, AddressSpace space, bool wide);
 // several values at once, red.global.add.v4.f32: sources in operands[extra..], flags: count; op = {_,
 // address}
 Handler select_atomic_vector(std::string_view operation, Type type, bool wide);
@@ -145,7 +169,9 @@ Handler select_warp_sync();  // op = {members}
 // flags: element kinds, see execute_matrix.cpp
 Handler select_matrix(std::string_view shape, std::string_view a_layout, std::string_view b_layout, Type d,
                       Type a, Type b, Type c, std::string_view operation);
-// Registers of the fragment d, a, b or c (0..3); 0 when the shape is unknown.
+// execute_quads.cpp: mma.m8n8k4 of f16, four products side by side; select_matrix calls it
+Handler select_quads(std::string_view a_layout, std::string_view b_layout, Type d, Type c);
+// Registers of the fragment d, a, b or c (0..3); for c give its type as `d`. 0 when the shape is unknown.
 size_t matrix_registers(std::string_view shape, Type d, Type a, unsigned fragment);
 // ldmatrix: op = {address}, operands[extra..] = d...; flags: count, bit 8: transposed
 Handler select_load_matrix(bool wide, bool store);
@@ -159,8 +185,12 @@ enum class WmmaPart : uint8_t { kA, kB, kC };
 std::optional<WmmaShape> wmma_shape(std::string_view name);
 // Registers of a fragment of this type; 0: there is no such fragment.
 uint32_t wmma_registers(const WmmaShape& shape, WmmaPart part, Type type);
-Handler select_wmma_transfer(bool store);
-Handler select_wmma();
+// Null for what cannot be stored. `type`, `a`: of the elements.
+Handler select_wmma_transfer(bool store, Type type);
+Handler select_wmma(Type a);
+// execute_wmma_bits.cpp: elements of 4 bits and 1 bit; the two functions above call these
+Handler select_wmma_bits_load();
+Handler select_wmma_bits();
 
 // execute_mbarrier.cpp
 Handler select_mbarrier(std::string_view name, AddressSpace space, bool wide);

@@ -14,6 +14,8 @@ namespace {
 constexpr uint64_t kPatience = 16384;
 constexpr uint64_t kTurn = 1024;
 constexpr uint32_t kDeepestCall = 1 << 16;
+// Registers of all calls of a grid: recursion that needs more ends like one that needs too much stack.
+constexpr uint64_t kMostFrameBytes = uint64_t{2} << 30;
 
 void remove_group(Warp& warp, uint32_t which) {
     const uint32_t last = --warp.group_count;
@@ -194,9 +196,15 @@ Frame* new_frame(Warp& warp, const Function& function, Frame* parent, uint32_t l
         break;
     }
     if (frame == nullptr) {
+        std::atomic<uint64_t>& account = warp.grid->frame_bytes;
+        if (account.fetch_add(needed, std::memory_order_relaxed) + needed > kMostFrameBytes) {
+            account.fetch_sub(needed, std::memory_order_relaxed);
+            return nullptr;
+        }
         frame = std::make_unique<Frame>();
-        frame->storage = std::make_unique_for_overwrite<std::byte[]>(needed);
+        frame->account = &account;
         frame->storage_bytes = needed;
+        frame->storage = std::make_unique_for_overwrite<std::byte[]>(needed);
         const auto address = reinterpret_cast<uintptr_t>(frame->storage.get());
         frame->registers = frame->storage.get() + (((address + 63) & ~uintptr_t{63}) - address);
     }
@@ -227,7 +235,9 @@ void leave_frame(Warp& warp, Frame* frame, uint32_t lanes) {
             std::unique_ptr<Frame> ended = std::move(warp.frames[i]);
             if (i + 1 != warp.frames.size()) warp.frames[i] = std::move(warp.frames.back());
             warp.frames.pop_back();
-            if (warp.spare_frames.size() < 16) warp.spare_frames.push_back(std::move(ended));
+            // the kernel's own frame, which has no storage, is needed again by the next block
+            if (warp.spare_frames.size() < 16 || ended->storage == nullptr)
+                warp.spare_frames.push_back(std::move(ended));
             return;
         }
 }

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,6 +59,13 @@ struct GridState {
     std::mutex print_mutex;
 
     GridState(const LaunchRequest& launch, const Function& function);
+    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+    std::atomic<uint64_t> frame_bytes{0};  // registers of calls, which Frame accounts for
+
+    bool late() const {
+        return deadline != std::chrono::steady_clock::time_point::max() &&
+               std::chrono::steady_clock::now() > deadline;
+    }
     bool stopped() const {
         return stop.load(std::memory_order_relaxed) ||
                (request.cancel != nullptr && request.cancel->load(std::memory_order_relaxed));
@@ -66,6 +74,14 @@ struct GridState {
 };
 
 struct Frame {
+    Frame() = default;
+    ~Frame() {
+        if (account != nullptr) account->fetch_sub(storage_bytes, std::memory_order_relaxed);
+    }
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+
+    std::atomic<uint64_t>* account = nullptr;  // that storage_bytes was added to
     const Function* function = nullptr;
     Frame* parent = nullptr;
     uint32_t return_pc = 0;
