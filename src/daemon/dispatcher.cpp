@@ -73,6 +73,8 @@ std::string grant_text(const Lease& lease, const wire::Hello& hello, const Repor
     line("memory_mib", std::to_string(lease.grant.partition_mib));
     line("software_gpus", std::to_string(settings.software_gpus));
     line("software_memory", std::to_string(settings.software_memory));
+    line("software_capability", std::to_string(settings.software_capability));
+    line("software_launch_limit", std::to_string(settings.software_launch_limit.count()));
     line("lease", lease.id);
     line("program", harmless(hello.program, 255));
     line("process", std::to_string(hello.process));

@@ -46,10 +46,16 @@ Status write_port_file(const std::string& path, const std::string& text) {
 }
 
 std::vector<std::string> inventory_arguments(const Settings& settings) {
-    return {"bitfusion-worker",  "--inventory",
-            "--backend",         settings.backend,
-            "--software-gpus",   std::to_string(settings.software_gpus),
-            "--software-memory", std::to_string(settings.software_memory)};
+    return {"bitfusion-worker",
+            "--inventory",
+            "--backend",
+            settings.backend,
+            "--software-gpus",
+            std::to_string(settings.software_gpus),
+            "--software-memory",
+            std::to_string(settings.software_memory),
+            "--software-capability",
+            std::to_string(settings.software_capability)};
 }
 
 // <root>/lib/bitfusion/bitfusion-worker

@@ -50,6 +50,16 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
         if (!bytes) return tl::unexpected(bytes.error());
         if (*bytes < 1 << 20) return fail("at least 1MiB is expected");
         settings->software_memory = *bytes;
+    } else if (key == "software-capability") {
+        const size_t dot = value.find('.');
+        auto major = parse_number(value.substr(0, dot), 12);
+        auto minor = parse_number(dot == std::string::npos ? "" : value.substr(dot + 1), 9);
+        if (!major || !minor || *major < 5) return fail("a compute capability from 5.0 to 12.9 is expected");
+        settings->software_capability = static_cast<uint32_t>(*major * 10 + *minor);
+    } else if (key == "software-launch-limit") {
+        auto duration = parse_duration(value);
+        if (!duration) return tl::unexpected(duration.error());
+        settings->software_launch_limit = *duration;
     } else if (key == "auto-release-timeout") {
         auto duration = parse_duration(value);
         if (!duration) return tl::unexpected(duration.error());
@@ -84,6 +94,8 @@ const std::vector<SettingRow>& setting_rows() {
          "auto, soft or real: whose GPUs are served; auto takes real ones where there are any"},
         {"software-gpus", "1", "number of software GPUs (backend soft)"},
         {"software-memory", "4GiB", "memory of each software GPU (backend soft)"},
+        {"software-capability", "8.9", "compute capability of the software GPUs (backend soft)"},
+        {"software-launch-limit", "0s", "end a kernel that runs longer (s, m, h); 0s: never (backend soft)"},
         {"auto-release-timeout", "10m", "end a lease that nobody holds or uses for this long (s, m, h)"},
         {"state-dir", "",
          "folder for history, backups and which health checks count; without it nothing is kept"},

@@ -24,6 +24,8 @@ struct Settings {
     std::string backend;  // auto, soft or real
     uint32_t software_gpus = 0;
     uint64_t software_memory = 0;  // bytes per software GPU
+    uint32_t software_capability = 89;
+    std::chrono::seconds software_launch_limit{0};  // 0: none
     std::chrono::seconds auto_release_timeout{0};
     std::string port_file;  // empty: none
     std::string state_dir;  // empty: nothing is kept

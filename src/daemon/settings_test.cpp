@@ -15,6 +15,8 @@ TEST(Settings, Defaults) {
     EXPECT_EQ(settings->data_port, 55001);
     EXPECT_EQ(settings->backend, "auto");
     EXPECT_EQ(settings->software_memory, UINT64_C(4) << 30);
+    EXPECT_EQ(settings->software_capability, 89u);
+    EXPECT_EQ(settings->software_launch_limit, std::chrono::seconds(0));
     EXPECT_EQ(settings->auto_release_timeout, std::chrono::minutes(10));
 }
 
@@ -40,6 +42,9 @@ TEST(Settings, AWrongValueNamesItsOrigin) {
     EXPECT_FALSE(resolve_settings({{"listen", "localhost"}}, nothing, {}));
     EXPECT_FALSE(resolve_settings({{"backend", "cuda"}}, nothing, {}));
     EXPECT_FALSE(resolve_settings({{"software-memory", "4XB"}}, nothing, {}));
+    for (const char* wrong : {"9", "9.", ".9", "4.9", "13.0", "8.10", "8.x"})
+        EXPECT_FALSE(resolve_settings({{"software-capability", wrong}}, nothing, {})) << wrong;
+    EXPECT_EQ(resolve_settings({{"software-capability", "9.0"}}, nothing, {})->software_capability, 90u);
     EXPECT_FALSE(resolve_settings({{"auto-release-timeout", "0"}}, nothing, {}));
 }
 

@@ -47,6 +47,10 @@ Result<Grant> parse_grant(const std::string& text) {
             good = number(value, &grant.software_gpus);
         else if (key == "software_memory")
             good = number(value, &grant.software_memory);
+        else if (key == "software_capability")
+            good = number(value, &grant.software_capability);
+        else if (key == "software_launch_limit")
+            good = number(value, &grant.software_launch_limit);
         else if (key == "lease")
             grant.lease = value;
         else if (key == "program")

@@ -16,6 +16,8 @@ struct Grant {
     uint64_t memory_mib = 0;       // partition per GPU; 0: all of it
     int software_gpus = 1;
     uint64_t software_memory = uint64_t{4} << 30;  // bytes per software GPU
+    uint32_t software_capability = 89;             // 89 for 8.9
+    uint32_t software_launch_limit = 0;            // seconds; 0: none
     std::string lease;
     std::string program;
     uint32_t process = 0;  // pid on the client

@@ -35,23 +35,26 @@ constexpr int kGrant = 4;
 constexpr int kUsage = 5;
 constexpr const char* kUsageText =
     "usage: bitfusion-worker --inventory [--backend auto|soft|real] [--software-gpus N] [--software-memory "
-    "BYTES]\n"
+    "BYTES] [--software-capability 89]\n"
     "       (without --inventory it is started by 'bitfusion manager' with a client's connection)\n";
 
-Status open_driver(const std::string& backend, int gpus, uint64_t memory_bytes, DriverTable* table) {
-    if (backend == "real") return open_driver_library(kDriverLibrary, table);
+Status open_driver(const Grant& grant, DriverTable* table) {
+    if (grant.backend == "real") return open_driver_library(kDriverLibrary, table);
     soft::SoftOptions options;
-    options.gpus = gpus;
-    options.memory_bytes = memory_bytes;
+    options.gpus = grant.software_gpus;
+    options.memory_bytes = grant.software_memory;
+    options.cc_major = static_cast<int>(grant.software_capability / 10);
+    options.cc_minor = static_cast<int>(grant.software_capability % 10);
+    options.launch_limit = std::chrono::seconds(grant.software_launch_limit);
     return soft::open_soft_device(options, table);
 }
 
-int print_inventory(std::string backend, int gpus, uint64_t memory_bytes) {
-    if (backend == "auto") backend = has_real_driver() ? "real" : "soft";
+int print_inventory(Grant grant) {
+    if (grant.backend == "auto") grant.backend = has_real_driver() ? "real" : "soft";
     DriverTable table;
-    Status opened = open_driver(backend, gpus, memory_bytes, &table);
+    Status opened = open_driver(grant, &table);
     const std::string text =
-        opened ? inventory(table, backend == "real") : failed_inventory(opened.error().what);
+        opened ? inventory(table, grant.backend == "real") : failed_inventory(opened.error().what);
     printf("%s\n", text.c_str());
     fflush(stdout);
     return opened ? 0 : 1;
@@ -104,7 +107,7 @@ int serve_client() {
         return 2;
     }
     DriverTable table;
-    Status opened = open_driver(grant->backend, grant->software_gpus, grant->software_memory, &table);
+    Status opened = open_driver(*grant, &table);
     if (!opened) {
         BF_LOG("worker", kError, "%s", opened.error().what.c_str());
         return 2;
@@ -149,26 +152,27 @@ int serve_client() {
 
 int run(int argc, char** argv) {
     bool list = false;
-    std::string backend = "auto";
-    int gpus = 1;
-    uint64_t memory_bytes = uint64_t{4} << 30;
+    Grant wanted;
+    wanted.backend = "auto";
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
         const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
         if (word == "--inventory") {
             list = true;
         } else if (value != nullptr && word == "--backend") {
-            backend = argv[++i];
+            wanted.backend = argv[++i];
         } else if (value != nullptr && word == "--software-gpus") {
-            gpus = atoi(argv[++i]);
+            wanted.software_gpus = atoi(argv[++i]);
         } else if (value != nullptr && word == "--software-memory") {
-            memory_bytes = strtoull(argv[++i], nullptr, 10);
+            wanted.software_memory = strtoull(argv[++i], nullptr, 10);
+        } else if (value != nullptr && word == "--software-capability") {
+            wanted.software_capability = static_cast<uint32_t>(strtoul(argv[++i], nullptr, 10));
         } else {
             fputs(kUsageText, stderr);
             return 2;
         }
     }
-    if (list) return print_inventory(backend, gpus, memory_bytes);
+    if (list) return print_inventory(wanted);
     if (lseek(kGrant, 0, SEEK_CUR) < 0 && errno == EBADF) {
         fputs(kUsageText, stderr);
         return 2;

@@ -26,7 +26,7 @@ int constant_attribute(CUdevice_attribute attribute) {
         case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK:
             return kDefaultSharedBytesPerBlock;
         case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
-            return kMaxSharedBytesPerBlock;
+            return kOptInSharedBytesPerBlock;
         case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR:
             return kSharedBytesPerMultiprocessor;
         case CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK:

@@ -91,10 +91,10 @@ TEST_F(DeviceTest, EveryAttributeAnswers) {
     EXPECT_EQ(cu.cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_MAX, 0), CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(cu.cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_WARP_SIZE, 7), CUDA_ERROR_INVALID_DEVICE);
     EXPECT_EQ(cu.cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, 0), CUDA_SUCCESS);
-    EXPECT_EQ(value, 9);
+    EXPECT_EQ(value, 8);
     EXPECT_EQ(cu.cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, 0),
               CUDA_SUCCESS);
-    EXPECT_EQ(value, 227 * 1024);
+    EXPECT_EQ(value, 99 * 1024);
 }
 
 TEST_F(DeviceTest, PrimaryContextCountsItsReferences) {

@@ -90,7 +90,7 @@ CUresult set_function_attribute(const Kernel& kernel, FunctionSettings* settings
     switch (attribute) {
         case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
             if (value < 0 ||
-                static_cast<uint32_t>(value) + kernel.static_shared_bytes > kMaxSharedBytesPerBlock)
+                static_cast<uint32_t>(value) + kernel.static_shared_bytes > kOptInSharedBytesPerBlock)
                 return CUDA_ERROR_INVALID_VALUE;
             settings->max_dynamic_shared = value;
             return CUDA_SUCCESS;

@@ -21,10 +21,11 @@ class MemoryPool;
 
 inline constexpr char kDeviceName[] = "bitfusion Software GPU";
 inline constexpr int kMultiprocessors = 8;
-inline constexpr uint32_t kMaxThreadsPerMultiprocessor = 2048;
-inline constexpr uint32_t kMaxBlocksPerMultiprocessor = 32;
+inline constexpr uint32_t kMaxThreadsPerMultiprocessor = 1536;
+inline constexpr uint32_t kMaxBlocksPerMultiprocessor = 24;
 inline constexpr uint32_t kRegistersPerMultiprocessor = 65536;
-inline constexpr uint32_t kSharedBytesPerMultiprocessor = 228 * 1024;
+inline constexpr uint32_t kSharedBytesPerMultiprocessor = 100 * 1024;
+inline constexpr uint32_t kOptInSharedBytesPerBlock = 99 * 1024;
 inline constexpr uint32_t kReservedSharedBytesPerBlock = 1024;
 inline constexpr uint32_t kDefaultSharedBytesPerBlock = 48 * 1024;
 
@@ -51,6 +52,7 @@ class Gpu {
     CUdevice device() const { return ordinal_; }
     int cc_major() const { return options_.cc_major; }
     int cc_minor() const { return options_.cc_minor; }
+    std::chrono::milliseconds launch_limit() const { return options_.launch_limit; }
     uint64_t memory_bytes() const { return options_.memory_bytes; }
     int pci_bus() const { return 0x10 + ordinal_; }
     std::array<uint8_t, 16> uuid() const;

@@ -51,7 +51,7 @@ CUresult check_kernel(const LaunchParameters& launch, const ModuleFunction& func
     if (threads > static_cast<uint32_t>(most_threads)) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
     if (launch.shared_bytes > static_cast<uint32_t>(std::max(most_dynamic, 0)))
         return CUDA_ERROR_INVALID_VALUE;
-    if (uint64_t{launch.shared_bytes} + kernel.static_shared_bytes > kMaxSharedBytesPerBlock)
+    if (uint64_t{launch.shared_bytes} + kernel.static_shared_bytes > kOptInSharedBytesPerBlock)
         return CUDA_ERROR_INVALID_VALUE;
     if (!launch.cooperative) return CUDA_SUCCESS;
     const uint64_t blocks = uint64_t{launch.grid[0]} * launch.grid[1] * launch.grid[2];
@@ -172,6 +172,7 @@ CUresult code_of(FaultKind kind) {
             return CUDA_ERROR_HARDWARE_STACK_ERROR;
         case FaultKind::kAssert:
             return CUDA_ERROR_ASSERT;
+        case FaultKind::kTimeout:
         case FaultKind::kDeadlock:
             return CUDA_ERROR_LAUNCH_TIMEOUT;
         case FaultKind::kOutOfResources:
@@ -278,6 +279,7 @@ void run_kernel(Context& context, const KernelWork& work) {
     const LoadOfKernel load(context.gpu.ordinal());
     const std::shared_ptr<const ImageTable> images = images_of_launch(work.references);
     request.images = images.get();
+    request.time_limit = context.gpu.launch_limit();
     const Outcome outcome = run(request);
     if (!outcome) report(context, outcome.fault);
 }

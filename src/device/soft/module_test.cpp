@@ -63,6 +63,27 @@ TEST_F(ModuleTest, ErrorsReachTheLogOfTheProgram) {
     EXPECT_EQ(cu.cuModuleLoadDataEx(&module, test::kPtx, 2, options, values), CUDA_ERROR_INVALID_VALUE);
 }
 
+TEST_F(ModuleTest, TheLogNamesLineAndReason) {
+    const auto refused = [&](const void* image, std::string* log) {
+        char text[512] = {};
+        CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+        void* values[] = {text, reinterpret_cast<void*>(sizeof text)};
+        CUmodule module = nullptr;
+        const CUresult result = cu.cuModuleLoadDataEx(&module, image, 2, options, values);
+        *log = text;
+        return result;
+    };
+    const std::string head = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k() {\n";
+    std::string log;
+    EXPECT_EQ(refused((head + ".reg .u32 %a;\nadd.u32 %a, %a;\n}").c_str(), &log), CUDA_ERROR_INVALID_PTX);
+    EXPECT_NE(log.find("line 6: instruction 'add.u32': takes 3 operands but has 2"), std::string::npos)
+        << log;
+    EXPECT_EQ(refused((head + "wgmma.fence.sync.aligned;\n}").c_str(), &log), CUDA_ERROR_NOT_SUPPORTED);
+    EXPECT_NE(log.find("line 5: instruction 'wgmma.fence.sync.aligned'"), std::string::npos) << log;
+    EXPECT_EQ(refused(image::test::make_elf(64).data(), &log), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    EXPECT_NE(log.find("compile the program with PTX"), std::string::npos) << log;
+}
+
 TEST_F(ModuleTest, FatBinaries) {
     using image::Kind;
     using image::test::make_elf;

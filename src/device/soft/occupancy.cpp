@@ -144,8 +144,8 @@ CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction handle, const CU
 
 uint32_t resident_blocks(const Kernel& kernel, uint32_t threads, uint64_t dynamic_shared) {
     if (threads == 0 || threads > kMaxThreadsPerBlock) return 0;
-    if (dynamic_shared > kMaxSharedBytesPerBlock ||
-        kernel.static_shared_bytes + dynamic_shared > kMaxSharedBytesPerBlock)
+    if (dynamic_shared > kOptInSharedBytesPerBlock ||
+        kernel.static_shared_bytes + dynamic_shared > kOptInSharedBytesPerBlock)
         return 0;
     const uint64_t shared =
         round_up(kernel.static_shared_bytes + dynamic_shared, kSharedGranule) + kReservedSharedBytesPerBlock;
@@ -158,7 +158,7 @@ uint64_t available_shared(const Kernel& kernel, uint32_t blocks, uint32_t thread
     const uint64_t share = kSharedBytesPerMultiprocessor / blocks / kSharedGranule * kSharedGranule;
     const uint64_t taken = kReservedSharedBytesPerBlock + kernel.static_shared_bytes;
     if (share <= taken) return 0;
-    return std::min<uint64_t>(share - taken, kMaxSharedBytesPerBlock - kernel.static_shared_bytes);
+    return std::min<uint64_t>(share - taken, kOptInSharedBytesPerBlock - kernel.static_shared_bytes);
 }
 
 void serve_occupancy(DriverTable* table) {

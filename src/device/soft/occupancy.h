@@ -1,7 +1,7 @@
 // Occupancy: how many blocks of a kernel fit on a multiprocessor, from its real limits.
 //
 // Source document: the occupancy calculation of the CUDA C++ Programming Guide with the limits of compute
-// capability 9.0 (gpu.h). Pure functions.
+// capability 8.9 (gpu.h). Pure functions.
 #pragma once
 
 #include <cstdint>

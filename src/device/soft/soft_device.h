@@ -9,6 +9,7 @@
 // table from the same driver; with other options it fails. Any thread may call any function of the table.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "base/result.h"
@@ -22,9 +23,11 @@ namespace bitfusion::soft {
 struct SoftOptions {
     int gpus = 1;
     uint64_t memory_bytes = uint64_t{4} << 30;  // per GPU
-    int cc_major = 9;
-    int cc_minor = 0;
-    unsigned threads = 0;  // cores that kernels may use; 0: all of this machine
+    // 8.9 is complete; 9.0 and later bring instructions that are refused (wgmma, the copy engine).
+    int cc_major = 8;
+    int cc_minor = 9;
+    std::chrono::milliseconds launch_limit{0};  // a launch that runs longer fails; 0: none
+    unsigned threads = 0;                       // cores that kernels may use; 0: all of this machine
 
     bool operator==(const SoftOptions&) const = default;
 };
