@@ -86,6 +86,10 @@ with_copy() { # FILE COMMAND...
     "${@:2}" 2>&1 | tee "$1"
 }
 
+ptx_is_current() {
+    "$build/tests/ptx_document" >"$scratch/ptx.md" && diff -u docs/ptx.md "$scratch/ptx.md"
+}
+
 coverage_is_current() {
     python3 api/generate.py --coverage "$scratch/coverage.md" && diff -u docs/coverage.md "$scratch/coverage.md"
 }
@@ -124,6 +128,10 @@ remote() { # BACKEND
     suite "conformance remote-$1" "conformance-remote-$1.xml" "$build/bin/bitfusion" run -n 1 -- \
         "$build/tests/conformance_tests" --target=lib:libcuda.so.1 --gtest_brief=1 \
         --gtest_output="xml:$reports/conformance-remote-$1.xml"
+    if [ -x "$build/tests/ptx_tests" ]; then
+        suite "ptx remote-$1" "ptx-remote-$1.xml" "$build/bin/bitfusion" run -n 1 -- \
+            "$build/tests/ptx_tests" --target=lib:libcuda.so.1 --gtest_brief=1 --gtest_output="xml:$reports/ptx-remote-$1.xml"
+    fi
     programs "$1"
     unset BITFUSION_SERVERS
     if stop_manager; then
@@ -158,6 +166,10 @@ release)
     if [ -e /dev/nvidiactl ] && ldconfig -p | grep -q 'libcuda\.so\.1'; then
         suite "conformance real" conformance-real.xml "$build/tests/conformance_tests" --target=lib:libcuda.so.1 \
             --gtest_brief=1 --gtest_output="xml:$reports/conformance-real.xml"
+        if [ -x "$build/tests/ptx_tests" ]; then
+            suite "ptx real" ptx-real.xml "$build/tests/ptx_tests" --target=lib:libcuda.so.1 \
+                --gtest_brief=1 --gtest_output="xml:$reports/ptx-real.xml"
+        fi
         remote real
     else
         verdict skipped "conformance real, remote-real" "no NVIDIA GPU with its driver here"
@@ -172,6 +184,11 @@ release)
         verdict skipped "the API description against cuda.h" "no cuda.h here: every type and prototype is compared where one is"
     else
         verdict passed "the API description against cuda.h" ""  # static assertions: the build is the check
+    fi
+    if [ -x "$build/tests/ptx_document" ]; then
+        check "docs/ptx.md is up to date" "run: $build/tests/ptx_document > docs/ptx.md" ptx_is_current
+    else
+        verdict skipped "docs/ptx.md is up to date" "no libmpfr-dev when the build was configured: tests/ptx is not built"
     fi
     check "docs/coverage.md is up to date" "run: python3 api/generate.py --coverage docs/coverage.md" coverage_is_current
     if command -v clang-format >/dev/null; then

@@ -1,4 +1,4 @@
-// conformance_tests --target=soft | --target=lib:<path of a libcuda.so.1> [--strict] [gtest options]
+// conformance_tests --target=soft[:capability] | --target=lib:<path of a libcuda.so.1> [--strict] [gtest options]
 //
 // Exit codes: those of gtest (0 all passed or skipped, 1 some failed); 2 the target cannot be opened.
 #include <cstdio>
@@ -20,7 +20,14 @@ bool strict = false;
 
 Status open_target(std::string_view name) {
     constexpr std::string_view kLibrary = "lib:";
-    if (name == "soft") return soft::open_soft_device(soft::SoftOptions{}, &table);
+    constexpr std::string_view kSoft = "soft:";
+    soft::SoftOptions options;
+    if (name == "soft") return soft::open_soft_device(options, &table);
+    if (name.size() == kSoft.size() + 3 && name.starts_with(kSoft) && name[6] == '.') {  // soft:9.0
+        options.cc_major = name[5] - '0';
+        options.cc_minor = name[7] - '0';
+        return soft::open_soft_device(options, &table);
+    }
     if (name.starts_with(kLibrary))
         return open_driver_library(std::string(name.substr(kLibrary.size())), &table);
     return fail("unknown target '" + std::string(name) +
