@@ -12,6 +12,9 @@ namespace bitfusion::soft {
 
 namespace {
 
+// Decoded programs take many times the memory of their text.
+constexpr uint64_t kMostTextBytes = 64 << 20;
+constexpr uint64_t kMostPointerCalls = 1 << 26;
 constexpr uint64_t kMostConstBytes = 10 * 65536;
 constexpr int kOutOfMemory = 2;
 constexpr uint32_t kFunctionNumbers = 1 << 20;  // function numbers a program may use
@@ -412,6 +415,10 @@ Result<std::shared_ptr<const Program>> Builder::build() {
     if (auto done = collect_functions(); !done) return tl::unexpected<Error>(done.error());
     if (auto done = decode_functions(); !done) return tl::unexpected<Error>(done.error());
     if (auto done = relocate(); !done) return tl::unexpected<Error>(done.error());
+    const auto through_pointers = static_cast<uint64_t>(
+        std::count_if(reach_.begin(), reach_.end(), [](const Reach& reach) { return reach.pointer; }));
+    if (through_pointers * address_taken_.size() > kMostPointerCalls)
+        return fail("too many functions call through pointers; split the program", kInvalidPtx);
     describe_kernels();
     lay_out_shared();
     lay_out_stacks();
@@ -428,6 +435,9 @@ Result<std::shared_ptr<const Program>> Builder::build() {
 
 Result<std::shared_ptr<const Program>> assemble(std::span<const std::string_view> modules,
                                                 const AssembleOptions& options) {
+    uint64_t text_bytes = 0;
+    for (const std::string_view source : modules) text_bytes += source.size();
+    if (text_bytes > kMostTextBytes) return fail("the PTX is larger than 64 MiB; split it", kInvalidPtx);
     if (modules.empty()) return fail("there is no module to assemble; pass at least one", kInvalidPtx);
     try {
         std::vector<ModuleText> texts;

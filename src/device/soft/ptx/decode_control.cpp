@@ -3,6 +3,13 @@
 
 namespace bitfusion::soft {
 
+namespace {
+
+constexpr uint32_t kMostArgumentBytes = 1 << 24;
+constexpr size_t kMostBranchTargets = 1 << 20;  // of all brx of a function
+
+}  // namespace
+
 bool FunctionDecoder::decode_bra() {
     suffixes_->take("uni");
     if (!finished_suffixes() || !operands(1, 1)) return false;
@@ -33,6 +40,8 @@ bool FunctionDecoder::decode_brx() {
     if (targets == nullptr)
         return wrong("'" + std::string(operand(1).name) +
                      "' is no list of branch targets; check the PTX text");
+    branch_targets_ += targets->size();
+    if (branch_targets_ > kMostBranchTargets) return wrong("too many branch targets; split the function");
     std::vector<uint32_t> list;
     for (const std::string_view name : *targets) {
         OperandText text;
@@ -65,6 +74,7 @@ bool FunctionDecoder::argument_place(const OperandText& text, const FramePlace& 
     const uint32_t bytes = bytes_of(type);
     if (bytes == 0 || formal.size != bytes)
         return wrong("an argument does not fit its parameter; check the PTX text");
+    if (frame_bytes_ > kMostArgumentBytes) return wrong("the calls of this function pass too much; split it");
     frame_bytes_ = (frame_bytes_ + 15) / 16 * 16;
     *out = {frame_bytes_, bytes};
     frame_bytes_ += 16;

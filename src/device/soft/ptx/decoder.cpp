@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint64_t kMostFrameBytes = 512 * 1024;
 constexpr uint32_t kNewestCompleteSm = 89;
+constexpr uint32_t kMostBankBytes = 1 << 29;
 
 }  // namespace
 
@@ -151,6 +152,7 @@ uint32_t FunctionDecoder::temporary(Type type) {
 
 uint32_t FunctionDecoder::constant(uint64_t value, uint32_t lane_bytes) {
     if (lane_bytes == 4) value &= 0xffff'ffff;
+    if (builder_.code().bank_bytes > kMostBankBytes) wrong("the program has too many constants; split it");
     return kConstantOperand | builder_.constant(BankEntry::Kind::kValue, 0, value, lane_bytes);
 }
 

@@ -212,6 +212,7 @@ class FunctionDecoder {
     const Statement* statement_ = nullptr;
     uint32_t statement_number_ = 0;
     std::optional<Suffixes> suffixes_;
+    size_t branch_targets_ = 0;      // of all brx
     std::optional<uint32_t> carry_;  // the condition code register
     std::optional<Error> error_;
 };

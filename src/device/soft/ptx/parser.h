@@ -107,7 +107,9 @@ class Parser {
     std::optional<Error> error_;
     FunctionText* function_ = nullptr;
     uint64_t initial_bytes_ = 0;  // of all variables
-    bool lists_ = false;          // the statement is a call: (a, b) is a list and no expression
+    size_t statements_ = 0;
+    size_t operands_ = 0;
+    bool lists_ = false;  // the statement is a call: (a, b) is a list and no expression
     std::vector<Scope> scopes_;
 };
 

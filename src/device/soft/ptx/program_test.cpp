@@ -166,6 +166,7 @@ TEST(Program, RefusesByName) {
     EXPECT_NE(words(".entry k() { L: L: ret; }").find("label 'L' is defined twice"), std::string::npos);
     EXPECT_NE(words(".global .samplerref t;").find("'.samplerref'"), std::string::npos);
     EXPECT_NE(words(".entry k(.param .texref t) { ret; }").find("is no parameter here"), std::string::npos);
+    EXPECT_NE(words(".global .frob t;").find("'.frob'"), std::string::npos);
     EXPECT_NE(words(".entry k() { ret;").find("the text ends inside a function"), std::string::npos);
     EXPECT_EQ(refused(module(".entry k() { frob; }")).code, 218);
 }
