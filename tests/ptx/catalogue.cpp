@@ -58,6 +58,8 @@ constexpr Remark kRemarks[] = {
     {"cp.async", kRuns, "under cp"},
     {"stacksave", kRuns, "in alloca's cases"},
     {"stackrestore", kRuns, "in alloca's cases"},
+    {"vadd2", "", "the default selectors and mask"},
+    {"vadd4", "", "the default selectors and mask"},
     {"div", "", "a zero divisor gives what the GPU gives: all ones"},
     {"tex", kRuns, "the tests of textures have it"},
     {"tld4", kRuns, "the tests of textures have it"},
