@@ -24,25 +24,17 @@ bool shares(uint64_t address) {
 
 }  // namespace
 
-bool anything_shared() { return any_mapped() || any_managed(); }
-
 bool is_shared(uint64_t address, size_t bytes) {
     return anything_shared() && (shares(address) || (bytes != 0 && shares(address + bytes - 1)));
 }
 
-CUresult hand_over() {
-    if (!anything_shared()) return CUDA_SUCCESS;
+CUresult hand_over_shared() {
     g_given.fetch_add(1);
     const CUresult result = any_mapped() ? send_mapped() : CUDA_SUCCESS;
     return result == CUDA_SUCCESS && any_managed() ? send_managed() : result;
 }
 
-CUresult hand_over_range(uint64_t address, size_t bytes) {
-    return is_shared(address, bytes) ? hand_over() : CUDA_SUCCESS;
-}
-
-CUresult take_back() {
-    if (!anything_shared()) return CUDA_SUCCESS;
+CUresult take_back_shared() {
     const uint64_t given = g_given.load();
     uint64_t settled = g_settled.load();
     if (settled >= given) return CUDA_SUCCESS;

@@ -4,6 +4,7 @@
 // thread; never under a lock.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -11,16 +12,21 @@
 
 namespace bitfusion::client {
 
-// Whether there is any such memory; cheap, asked before everything else here.
-bool anything_shared();
+// Whether there ever was any such memory: one load, for programs that have none.
+inline std::atomic<bool> g_sharing{false};
+inline bool anything_shared() { return g_sharing.load(std::memory_order_relaxed); }
 // Whether the range reaches into it.
 bool is_shared(uint64_t address, size_t bytes);
 // Ahead of work that may reach all memory: kernels, graphs.
-CUresult hand_over();
+CUresult hand_over_shared();
+inline CUresult hand_over() { return anything_shared() ? hand_over_shared() : CUDA_SUCCESS; }
 // Ahead of work that reaches this range alone.
-CUresult hand_over_range(uint64_t address, size_t bytes);
+inline CUresult hand_over_range(uint64_t address, size_t bytes) {
+    return anything_shared() && is_shared(address, bytes) ? hand_over_shared() : CUDA_SUCCESS;
+}
 // After a synchronisation, or a query that found work completed.
-CUresult take_back();
+CUresult take_back_shared();
+inline CUresult take_back() { return anything_shared() ? take_back_shared() : CUDA_SUCCESS; }
 
 // Whether a device operation may name the range; maps pinned memory that is called by its host address.
 bool reaches_gpu(uint64_t address, size_t bytes);

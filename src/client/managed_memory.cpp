@@ -131,6 +131,7 @@ CUresult cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned int flag
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
     remember_range(range);
+    g_sharing = true;
     *dptr = address;
     return CUDA_SUCCESS;
 }
@@ -154,6 +155,7 @@ CUresult adopt_managed_variable(MemoryRange range) {
     if (!trusts_addresses() && !manage_pages(range.base, range.bytes, range.context, false))
         return CUDA_ERROR_OUT_OF_MEMORY;
     remember_range(range);
+    g_sharing = true;
     return CUDA_SUCCESS;
 }
 

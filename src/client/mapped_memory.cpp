@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "client/context.h"
 #include "client/feedback.h"
+#include "client/handover.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client_hand.gen.h"
@@ -159,6 +160,7 @@ CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
     all.by_device[mapping.device] = range.base;
     all.by_base.emplace(range.base, std::move(mapping));
     ++all.count;
+    g_sharing = true;
     return CUDA_SUCCESS;
 }
 
