@@ -178,6 +178,43 @@ std::vector<Case> warp_cases() {
                       .needs(90)
                       .written(".reg .pred %p; .reg .u32 %x; elect.sync %x|%p, -1; selp.u32 %d, 1, 0, %p; "
                                "add.u32 %d, %d, %x;"));
+    // the halves of a warp execute one instruction together, each for itself
+    const std::string own =
+        ".reg .pred %p, %q; .reg .u32 %x, %y; and.b32 %x, %t, 16; shl.b32 %y, 0xffff, %x; ";
+    const auto half = [](auto f) {
+        return each([=](const In* warp, size_t lane) { return f(&warp[lane / 16 * 16], lane); });
+    };
+    all.push_back(together("redux.sync.add.u32 in halves", "u32 u32", half([](const In* part, size_t) {
+                               uint64_t sum = 0;
+                               for (size_t i = 0; i < 16; ++i) sum += part[i].a;
+                               return sum;
+                           }))
+                      .needs(80)
+                      .written(own + "redux.sync.add.u32 %d, %a, %y;"));
+    all.push_back(
+        together("vote.sync.ballot.b32 in halves", "u32 u32", half([](const In* part, size_t lane) {
+                     uint64_t mask = 0;
+                     for (size_t i = 0; i < 16; ++i) mask |= (part[i].a & 1) << (lane / 16 * 16 + i);
+                     return mask;
+                 }))
+            .written(own + "and.b32 %x, %a, 1; setp.ne.u32 %p, %x, 0; vote.sync.ballot.b32 %d, %p, %y;"));
+    all.push_back(
+        together("vote.sync.any.pred in halves", "u32 u32", half([](const In* part, size_t) -> uint64_t {
+                     uint64_t any = 0;
+                     for (size_t i = 0; i < 16; ++i) any |= (part[i].a & 7) == 0 ? 1 : 0;
+                     return any;
+                 }))
+            .written(own + "and.b32 %x, %a, 7; setp.eq.u32 %p, %x, 0; vote.sync.any.pred %q, %p, %y; "
+                           "selp.u32 %d, 1, 0, %q;"));
+    all.push_back(together("match.any.sync.b32 in halves", "u32 u32", half([](const In* part, size_t lane) {
+                               uint64_t mask = 0;
+                               for (size_t i = 0; i < 16; ++i)
+                                   mask |= uint64_t{(part[i].a & 3) == (part[lane % 16].a & 3)}
+                                           << (lane / 16 * 16 + i);
+                               return mask;
+                           }))
+                      .needs(70)
+                      .written(own + "and.b32 %x, %a, 3; match.any.sync.b32 %d, %x, %y;"));
     // lanes of one warp wait for each other: a lock that every lane takes in turn
     all.push_back(
         together("lock between lanes", "u32 u32",

@@ -8,9 +8,26 @@ namespace bitfusion::soft {
 
 namespace {
 
-// The member mask of the first lane; all lanes of a correct program name the same.
+// All lanes that the lanes of `mask` want to see here. Parts of a warp that execute one instruction together
+// may each name lanes of their own: tiles of cooperative groups do.
 uint32_t members_of(const Warp& warp, uint32_t operand, uint32_t mask) {
-    return source<uint32_t>(warp, operand)[std::countr_zero(mask)];
+    const auto* members = source<uint32_t>(warp, operand);
+    uint32_t all = 0;
+    each_lane(mask, [&](unsigned i) { all |= members[i]; });
+    return all;
+}
+
+// Calls f(members, lanes) for the lanes that name the same members, part by part.
+template <class F>
+void each_part(const Warp& warp, uint32_t operand, uint32_t mask, F f) {
+    const auto* members = source<uint32_t>(warp, operand);
+    for (uint32_t left = mask; left != 0;) {
+        const uint32_t named = members[std::countr_zero(left)];
+        uint32_t lanes = 0;
+        each_lane(left, [&](unsigned i) { lanes |= (members[i] == named ? 1u : 0u) << i; });
+        left &= ~lanes;
+        f(named, lanes);
+    }
 }
 
 enum class Shuffle { kUp, kDown, kButterfly, kIndex };
@@ -62,38 +79,36 @@ enum class Vote { kAll, kAny, kUniform, kBallot };
 
 template <Vote Mode>
 void vote(Warp& warp, const Instruction& in, uint32_t mask) {
-    const uint32_t members = members_of(warp, in.op[2], mask);
-    if (!converged(warp, members)) return;
+    if (!converged(warp, members_of(warp, in.op[2], mask))) return;
     const uint32_t word = predicate(warp, in.op[1]);
-    const uint32_t p = ((in.flags & 1) != 0 ? ~word : word) & members & mask;
-    const uint32_t here = members & mask;
-    if (Mode == Vote::kBallot) {
-        auto* d = target<uint32_t>(warp, in.op[0]);
-        for_lanes(mask, [&](unsigned i) { d[i] = p; });
-        return;
-    }
-    const bool value = Mode == Vote::kAll ? p == here : Mode == Vote::kAny ? p != 0 : p == 0 || p == here;
-    set_predicate(warp, in.op[0], mask, value ? kAllLanes : 0);
+    each_part(warp, in.op[2], mask, [&](uint32_t members, uint32_t lanes) {
+        const uint32_t here = members & lanes;
+        const uint32_t p = ((in.flags & 1) != 0 ? ~word : word) & here;
+        if (Mode == Vote::kBallot) {
+            auto* d = target<uint32_t>(warp, in.op[0]);
+            for_lanes(lanes, [&](unsigned i) { d[i] = p; });
+            return;
+        }
+        const bool value = Mode == Vote::kAll ? p == here : Mode == Vote::kAny ? p != 0 : p == 0 || p == here;
+        set_predicate(warp, in.op[0], lanes, value ? kAllLanes : 0);
+    });
 }
 
 template <class Lane, bool All>
 void match(Warp& warp, const Instruction& in, uint32_t mask) {
-    const uint32_t members = members_of(warp, in.op[2], mask);
-    if (!converged(warp, members)) return;
+    if (!converged(warp, members_of(warp, in.op[2], mask))) return;
     auto* d = target<uint32_t>(warp, in.op[0]);
     const auto* a = source<Lane>(warp, in.op[1]);
-    const uint32_t here = members & mask;
     uint32_t out[kWarpSize] = {};
     uint32_t all_same = 0;
-    each_lane(mask, [&](unsigned i) {
-        uint32_t same = 0;
-        each_lane(here, [&](unsigned k) { same |= (a[k] == a[i] ? 1u : 0u) << k; });
-        if (All) {
-            out[i] = same == here ? here : 0;
+    each_part(warp, in.op[2], mask, [&](uint32_t members, uint32_t lanes) {
+        const uint32_t here = members & lanes;
+        each_lane(lanes, [&](unsigned i) {
+            uint32_t same = 0;
+            each_lane(here, [&](unsigned k) { same |= (a[k] == a[i] ? 1u : 0u) << k; });
+            out[i] = !All || same == here ? same : 0;
             all_same |= (same == here ? 1u : 0u) << i;
-        } else {
-            out[i] = same;
-        }
+        });
     });
     each_lane(mask, [&](unsigned i) { d[i] = out[i]; });
     if (All && (in.flags & 2) != 0) set_predicate(warp, in.op[3], mask, all_same);
@@ -101,16 +116,16 @@ void match(Warp& warp, const Instruction& in, uint32_t mask) {
 
 template <class T, class Op>
 void reduce(Warp& warp, const Instruction& in, uint32_t mask) {
-    const uint32_t members = members_of(warp, in.op[2], mask);
-    if (!converged(warp, members)) return;
+    if (!converged(warp, members_of(warp, in.op[2], mask))) return;
     auto* d = target<uint32_t>(warp, in.op[0]);
     const auto* a = source<uint32_t>(warp, in.op[1]);
-    const uint32_t here = members & mask;
-    if (here == 0) return;
-    const auto first = static_cast<unsigned>(std::countr_zero(here));
-    T value = get<T>(a[first]);
-    each_lane(here & (here - 1), [&](unsigned i) { value = Op::apply(value, get<T>(a[i])); });
-    for_lanes(mask, [&](unsigned i) { d[i] = put<T>(value); });
+    each_part(warp, in.op[2], mask, [&](uint32_t members, uint32_t lanes) {
+        const uint32_t here = members & lanes;
+        if (here == 0) return;
+        T value = get<T>(a[std::countr_zero(here)]);
+        each_lane(here & (here - 1), [&](unsigned i) { value = Op::apply(value, get<T>(a[i])); });
+        for_lanes(lanes, [&](unsigned i) { d[i] = put<T>(value); });
+    });
 }
 
 struct Add {
@@ -156,13 +171,14 @@ void active_mask(Warp& warp, const Instruction& in, uint32_t mask) {
 }
 
 void elect(Warp& warp, const Instruction& in, uint32_t mask) {
-    const uint32_t members = members_of(warp, in.op[2], mask);
-    if (!converged(warp, members)) return;
-    const uint32_t here = members & mask;
-    const auto leader = static_cast<uint32_t>(std::countr_zero(here == 0 ? mask : here));
+    if (!converged(warp, members_of(warp, in.op[2], mask))) return;
     auto* d = target<uint32_t>(warp, in.op[0]);
-    for_lanes(mask, [&](unsigned i) { d[i] = leader; });
-    set_predicate(warp, in.op[1], mask, 1u << leader);
+    each_part(warp, in.op[2], mask, [&](uint32_t members, uint32_t lanes) {
+        const uint32_t here = members & lanes;
+        const auto leader = static_cast<uint32_t>(std::countr_zero(here == 0 ? lanes : here));
+        for_lanes(lanes, [&](unsigned i) { d[i] = leader; });
+        set_predicate(warp, in.op[1], lanes, 1u << leader);
+    });
 }
 
 void warp_sync(Warp& warp, const Instruction& in, uint32_t mask) {
