@@ -1,4 +1,5 @@
-// conformance_tests --target=soft[:capability] | --target=lib:<path of a libcuda.so.1> [--strict] [gtest options]
+// conformance_tests --target=soft[:capability] | --target=lib:<path of a libcuda.so.1> [--strict] [gtest
+// options]
 //
 // Exit codes: those of gtest (0 all passed or skipped, 1 some failed); 2 the target cannot be opened.
 #include <cstdio>

@@ -20,7 +20,8 @@ assert cuda.cuInit(0) == 0
 assert cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0) == 0
 if os.fork() == 0:
     address = ctypes.c_uint64()
-    print("child", cuda.cuInit(0), cuda.cuMemAlloc_v2(ctypes.byref(address), ctypes.c_size_t(64)), flush=True)
+    codes = cuda.cuInit(0), cuda.cuMemAlloc_v2(ctypes.byref(address), ctypes.c_size_t(64))
+    os.write(1, ("child %d %d" % codes + chr(10)).encode())
     sys.stdin.read()
     os._exit(0)
 os._exit(0)

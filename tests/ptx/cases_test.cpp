@@ -1,6 +1,7 @@
 // Runs every case on the driver under test, one module a case: main.cpp of the conformance tests opens it.
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 #include "conformance/objects.h"
 #include "ptx/case.h"
@@ -85,8 +86,9 @@ class PtxCases : public conformance::OnDevice {
 // Registered before main runs, one test a group.
 const bool registered = [] {
     for (const Group& group : groups())
-        testing::RegisterTest("Ptx", group.name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
-                              [&group]() -> conformance::OnDevice* { return new PtxCases(&group); });
+        testing::RegisterTest(
+            "Ptx", group.name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+            [&group]() -> conformance::OnDevice* { return std::make_unique<PtxCases>(&group).release(); });
     return true;
 }();
 
