@@ -1,6 +1,6 @@
 // Link: a reliable, ordered byte stream between a client and its worker; the seam between the data path and
-// its transports. Fillings: a connected socket (tcp.h, and what the dispatcher hands to a worker) and the
-// in-process pair for tests (loop.h).
+// its transports. Fillings: a connected socket (tcp.h, and what the dispatcher hands to a worker), the same
+// encrypted (tls_record.h, tls_handshake.h), and the in-process pair for tests (loop.h).
 //
 // One thread may send while another receives; two senders or two receivers need a lock of their own.
 // Errors are final: after one, the link only closes.
