@@ -5,10 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "link/tcp.h"
+#include "link/tls_handshake.h"
 #include "wire/hello.h"
 
 namespace bitfusion::client {
@@ -53,6 +55,31 @@ Status greet(link::Link* link, const wire::Ticket& ticket) {
     return {};
 }
 
+struct SessionPlace {
+    std::string address;
+    wire::Ticket ticket{};
+    std::optional<link::Pin> pin;  // none: not encrypted
+};
+
+// <host>:<port>/<ticket>, and /<pin> of the server's key where the connection is encrypted.
+Result<SessionPlace> read_session(const std::string& text) {
+    const size_t slash = text.find('/');
+    if (slash == std::string::npos)
+        return fail(
+            "BITFUSION_SESSION is not <host>:<port>/<ticket>; start the program with 'bitfusion run'");
+    SessionPlace place;
+    place.address = text.substr(0, slash);
+    const size_t second = text.find('/', slash + 1);
+    const auto ticket = wire::ticket_from_hex(text.substr(slash + 1, second - slash - 1));
+    if (!ticket) return tl::unexpected<Error>(ticket.error());
+    place.ticket = *ticket;
+    if (second == std::string::npos) return place;
+    const auto pin = link::pin_from_hex(text.substr(second + 1));
+    if (!pin) return tl::unexpected<Error>(pin.error());
+    place.pin = *pin;
+    return place;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<link::Link>> connect_session() {
@@ -60,16 +87,12 @@ Result<std::unique_ptr<link::Link>> connect_session() {
     if (where == nullptr)
         return fail("this program has no GPU session; start it with 'bitfusion run -n 1 -- <program>'",
                     ENOENT);
-    const std::string text = where;
-    const size_t slash = text.find('/');
-    if (slash == std::string::npos)
-        return fail(
-            "BITFUSION_SESSION is not <host>:<port>/<ticket>; start the program with 'bitfusion run'");
-    auto ticket = wire::ticket_from_hex(text.substr(slash + 1));
-    if (!ticket) return tl::unexpected<Error>(ticket.error());
-    auto link = link::connect_tcp(text.substr(0, slash), kConnectTimeoutMs);
+    const auto place = read_session(where);
+    if (!place) return tl::unexpected<Error>(place.error());
+    auto link = place->pin ? link::connect_tls(place->address, *place->pin, kConnectTimeoutMs)
+                           : link::connect_tcp(place->address, kConnectTimeoutMs);
     if (!link) return link;
-    Status greeted = greet(link->get(), *ticket);
+    Status greeted = greet(link->get(), place->ticket);
     if (!greeted) return tl::unexpected<Error>(greeted.error());
     return link;
 }

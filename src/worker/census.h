@@ -41,11 +41,13 @@ struct CensusMemory {
     Bucket busy[Usage::kMostGpus][kBuckets];
 };
 
-// What the lease's descriptor holds. The daemon reads the first numbers (src/daemon/lease.cpp).
+// What the lease's descriptor holds. The daemon reads the first part (wire/usage.h).
 struct LeaseMemory {
     Usage usage;
     alignas(4096) CensusMemory census;
 };
+
+static_assert(sizeof(LeaseMemory) <= wire::kLeaseMemoryBytes);
 
 class Census {
   public:

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <sstream>
 
+#include "wire/usage.h"
+
 namespace bitfusion::worker {
 namespace {
 
@@ -59,6 +61,10 @@ Result<Grant> parse_grant(const std::string& text) {
             good = number(value, &grant.process);
         else if (key == "capabilities")
             good = number(value, &grant.capabilities);
+        else if (key == "slot")
+            good = number(value, &grant.slot) && grant.slot >= 0 && grant.slot < wire::Usage::kMostWorkers;
+        else if (key == "tls")
+            grant.tls = value;
         if (!good)
             return fail("the grant's line '" + line +
                         "' cannot be read; daemon and worker must be of one version");

@@ -2,6 +2,7 @@
 //
 // Started by the daemon with the client's connection on descriptor 3, the grant on 4 and the lease's usage
 // counters on 5. It has no other connection, file or credential.
+#include <openssl/crypto.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "device/soft/load.h"
 #include "device/soft/management.h"
 #include "device/soft/soft_device.h"
+#include "link/tls_record.h"
 #include "worker/census.h"
 #include "worker/grant.h"
 #include "worker/inventory.h"
@@ -100,6 +102,16 @@ Traffic* map_traffic() {
     return reinterpret_cast<Traffic*>(static_cast<char*>(page) + kTrafficOffset);
 }
 
+// The daemon made the handshake; the worker goes on with the keys of this one connection.
+Result<std::unique_ptr<link::Link>> open_link(Grant* grant) {
+    if (grant->tls.empty()) return link::over_socket(kConnection);
+    const auto state = link::tls_state_from_text(grant->tls);
+    OPENSSL_cleanse(grant->tls.data(), grant->tls.size());
+    grant->tls.clear();
+    if (!state) return tl::unexpected<Error>(state.error());
+    return link::over_tls(kConnection, *state);
+}
+
 int serve_client() {
     auto grant = read_grant(kGrant);
     if (!grant) {
@@ -122,6 +134,11 @@ int serve_client() {
     const std::string lease = grant->lease;
     LeaseMemory* const memory = map_lease_memory();
     Usage* const usage = memory != nullptr ? &memory->usage : nullptr;
+    auto link = open_link(&*grant);
+    if (!link) {
+        BF_LOG("worker", kError, "%s", link.error().what.c_str());
+        return 2;
+    }
     if (usage == nullptr && grant->memory_mib != 0) {
         BF_LOG("worker", kError,
                "the lease's usage counters cannot be mapped, so its partition could not be kept; nothing is "
@@ -137,7 +154,7 @@ int serve_client() {
     std::string why;
     {
         Traffic* const traffic = map_traffic();
-        Session session(table, std::move(*grant), counted(link::over_socket(kConnection), traffic), usage);
+        Session session(table, std::move(*grant), counted(std::move(*link), traffic), usage);
         session.traffic = traffic;
         session.report_to(census);
         session.monitor.open_with(management_of(backend));

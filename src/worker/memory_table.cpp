@@ -11,12 +11,15 @@ bool MemoryTable::charge(int device, uint64_t bytes) {
     do {
         if (partition_ != 0 && (now > partition_ || bytes > partition_ - now)) return false;
     } while (!used.compare_exchange_weak(now, now + bytes));
+    // The total first: whoever is killed between the two lines holds too much, never too little.
+    usage_->slots[slot_].bytes[device].fetch_add(bytes);
     if (census_ != nullptr) census_->charge(device, bytes);
     return true;
 }
 
 void MemoryTable::refund(int device, uint64_t bytes) {
     if (usage_ == nullptr) return;
+    usage_->slots[slot_].bytes[device].fetch_sub(bytes);
     usage_->bytes[device].fetch_sub(bytes);
     if (census_ != nullptr) census_->refund(device, bytes);
 }

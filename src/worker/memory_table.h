@@ -10,13 +10,11 @@
 #include <map>
 #include <memory>
 
+#include "wire/usage.h"
+
 namespace bitfusion::worker {
 
-// Bytes in use per GPU of the lease, in memory that all workers of the lease share.
-struct Usage {
-    static constexpr int kMostGpus = 64;
-    std::atomic<uint64_t> bytes[kMostGpus];
-};
+using wire::Usage;
 
 class Census;
 
@@ -50,10 +48,11 @@ class MemoryTable {
     // Tells the census what is charged; it must outlive this table.
     void report_to(Census* census) { census_ = census; }
 
-    // `partition` is the limit per GPU in bytes; 0: none.
-    void open(Usage* usage, uint64_t partition) {
+    // `partition` is the limit per GPU in bytes; 0: none. `slot` is this worker's among the lease's.
+    void open(Usage* usage, uint64_t partition, int slot = 0) {
         usage_ = usage;
         partition_ = partition;
+        slot_ = slot;
     }
 
     // Takes bytes from the partition before they are allocated; false when they do not fit.
@@ -83,6 +82,7 @@ class MemoryTable {
     Usage* usage_ = nullptr;
     Census* census_ = nullptr;
     uint64_t partition_ = 0;
+    int slot_ = 0;
 };
 
 }  // namespace bitfusion::worker

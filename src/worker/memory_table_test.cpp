@@ -113,6 +113,22 @@ TEST_F(Table, WorkersOfALeaseShareThePartition) {
     EXPECT_EQ(used(), 10000u);
 }
 
+TEST_F(Table, AKilledWorkersShareIsTakenOutAndNobodyElses) {
+    MemoryTable killed;
+    killed.open(&usage_, 10000, 3);
+    ASSERT_TRUE(killed.charge(0, 6000));
+    ASSERT_TRUE(killed.charge(1, 100));
+    killed.refund(0, 1000);
+    ASSERT_TRUE(table_.charge(0, 4000));
+    EXPECT_FALSE(table_.charge(0, 2000));
+    wire::forget_worker(&usage_, 3);
+    EXPECT_EQ(used(), 4000u);
+    EXPECT_TRUE(table_.charge(0, 6000));
+    wire::forget_worker(&usage_, 3);
+    EXPECT_EQ(used(), 10000u) << "once is enough";
+    EXPECT_EQ(usage_.bytes[1].load(), 0u);
+}
+
 TEST_F(Table, RemovingGivesBackWhatWasCharged) {
     ASSERT_TRUE(table_.charge(0, 512));
     table_.add(kBase, range(100, 512));

@@ -38,7 +38,8 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
       mirrors(&driver),
       link_(std::move(link)),
       inbox_(kInboxBytes) {
-    memory.open(usage, grant.memory_mib << 20);
+    memory.open(usage, grant.memory_mib << 20, grant.slot);
+    usage_ = usage;
 }
 
 Session::~Session() {
@@ -432,6 +433,7 @@ void Session::idle() {
 
 std::string Session::run() {
     while (!ended()) {
+        if (usage_ != nullptr) usage_->activity.fetch_add(1, std::memory_order_relaxed);
         serve_inbox();
         if (ended()) break;
         progress();

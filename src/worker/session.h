@@ -216,6 +216,7 @@ class Session {
     bool progress_events(std::vector<Watch>* reached, std::vector<CUresult>* status);
     void idle();
 
+    Usage* usage_ = nullptr;
     std::unique_ptr<link::Link> link_;
     Census* census_ = nullptr;
     std::vector<int> visible_;

@@ -1,0 +1,104 @@
+#include "identity/person.h"
+
+#include <argon2.h>
+
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "identity/secret.h"
+
+namespace bitfusion::identity {
+namespace {
+
+using nlohmann::json;
+
+// The second recommendation of RFC 9106 asks for 64 MiB; OWASP's smallest for argon2id is this one.
+constexpr uint32_t kPasses = 2;
+constexpr uint32_t kMemoryKib = 19456;
+constexpr uint32_t kLanes = 1;
+constexpr size_t kHashBytes = 32;
+constexpr const char* kPrefix = "bfs-";
+
+}  // namespace
+
+Status check_name(const std::string& name) {
+    if (name.empty() || name.size() > 32 ||
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._") != std::string::npos) {
+        return fail("'" + name + "' is no name for a person: 1 to 32 of a to z, 0 to 9, '.' and '_'", 400);
+    }
+    return {};
+}
+
+Result<std::string> hash_password(const std::string& password) {
+    if (password.size() < 8 || password.size() > 256)
+        return fail("a password has 8 to 256 bytes; choose another", 400);
+    const std::string salt = random_text(16);
+    std::array<char, 256> encoded{};
+    const int result =
+        argon2id_hash_encoded(kPasses, kMemoryKib, kLanes, password.data(), password.size(), salt.data(),
+                              salt.size(), kHashBytes, encoded.data(), encoded.size());
+    if (result != ARGON2_OK)
+        return fail(std::string("the password cannot be hashed: ") + argon2_error_message(result) +
+                    "; the server may lack 20 MiB of memory");
+    return std::string(encoded.data());
+}
+
+bool password_matches(const std::string& encoded, const std::string& password) {
+    return password.size() <= 256 &&
+           argon2id_verify(encoded.c_str(), password.data(), password.size()) == ARGON2_OK;
+}
+
+std::string session_text(const Person& person, const std::string& pool_key, std::time_t until) {
+    const std::string head =
+        kPrefix + person.name + "-" + std::to_string(until) + "-" + std::to_string(person.changed) + "-";
+    return head + keyed_digest(pool_key, "session " + head);
+}
+
+Result<SessionClaim> session_claim(const std::string& text) {
+    const std::string body = text.starts_with(kPrefix) ? text.substr(4) : "";
+    const size_t name_end = body.find('-');
+    const size_t until_end = name_end == std::string::npos ? name_end : body.find('-', name_end + 1);
+    SessionClaim claim;
+    if (until_end != std::string::npos) {
+        claim.name = body.substr(0, name_end);
+        const char* end = body.data() + until_end;
+        const auto [at, error] = std::from_chars(body.data() + name_end + 1, end, claim.until);
+        if (error == std::errc{} && at == end && check_name(claim.name)) return claim;
+    }
+    return fail("the session is malformed; log in again", 401);
+}
+
+bool session_matches(const Person& person, const std::string& pool_key, const std::string& text) {
+    const auto claim = session_claim(text);
+    return claim && equal_secrets(text, session_text(person, pool_key, claim->until));
+}
+
+std::string to_json(const Person& person) {
+    return json{{"name", person.name},
+                {"role", text_of(person.role)},
+                {"password", person.password},
+                {"created", person.created},
+                {"changed", person.changed}}
+        .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Person> person_from_json(const std::string& text) {
+    Person person;
+    try {
+        const json root = json::parse(text);
+        person.name = root.at("name").get<std::string>();
+        const auto role = role_from(root.at("role").get<std::string>());
+        if (!role) return tl::unexpected<Error>(role.error());
+        person.role = *role;
+        person.password = root.at("password").get<std::string>();
+        person.created = root.at("created").get<std::time_t>();
+        person.changed = root.at("changed").get<std::time_t>();
+    } catch (const json::exception& error) {
+        return fail(std::string("a person in the store is damaged (") + error.what() +
+                    "); restore the store from a backup");
+    }
+    return person;
+}
+
+}  // namespace bitfusion::identity

@@ -1,0 +1,69 @@
+// Registry: the tokens and people of a pool, in its store, and the one question of every request: who is
+// this?
+//
+// Nothing is remembered between requests: what an administrator revokes on one server holds on all of them
+// with the next request. The store outlives the registry. Threads: as the store.
+//
+// Errors: 401 not known (any more), 403 not from here, 404 no such thing, 400 malformed, 409 taken, 503 the
+// store does not answer.
+#pragma once
+
+#include <ctime>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "identity/person.h"
+#include "identity/token.h"
+#include "store/store.h"
+
+namespace bitfusion::identity {
+
+struct Caller {
+    Role role = Role::kNobody;
+    std::string name;    // for logs: "token abcdefg", "person ann"
+    std::string token;   // id; empty for people
+    std::string client;  // the pool's id of this token on this machine; empty for people
+    std::string host;
+};
+
+class Registry {
+  public:
+    // Makes the pool's key where there is none yet.
+    static Result<Registry> open(store::Store& store);
+
+    // `machine` is the digest that the client sends of its machine's id, `host` its name. The first machine
+    // that shows a client's token is written down.
+    Result<Caller> authenticate(const std::string& bearer, const std::string& machine,
+                                const std::string& host, std::time_t now);
+    // Whether this token still admits data connections: for what was authenticated before.
+    Status still_admitted(const std::string& token, std::time_t now);
+
+    Result<Token> create_token(const std::string& description, Role role, std::time_t expires, bool shared,
+                               bool active, std::time_t now);
+    Result<std::vector<Token>> tokens();
+    Result<Token> token(const std::string& id);
+    Result<Token> change_token(const std::string& id, const std::function<Status(Token&)>& change);
+    Status delete_token(const std::string& id);
+    std::string text_of(const Token& token) const { return token_text(token, pool_key_); }
+
+    Result<Person> create_person(const std::string& name, const std::string& password, Role role,
+                                 std::time_t now);
+    Result<std::vector<Person>> people();
+    Result<Person> change_person(const std::string& name, const std::function<Status(Person&)>& change);
+    Status delete_person(const std::string& name);
+    // A session's text, good for 12 hours.
+    Result<std::string> log_in(const std::string& name, const std::string& password, std::time_t now);
+
+  private:
+    Registry(store::Store& store, std::string key) : store_(&store), pool_key_(std::move(key)) {}
+    Result<store::Entry> entry(const std::string& key, const Error& absent);
+    Result<Caller> authenticate_session(const std::string& text, std::time_t now);
+    Status put(const std::string& key, const std::string& value, uint64_t revision);
+
+    store::Store* store_;
+    std::string pool_key_;
+};
+
+}  // namespace bitfusion::identity
