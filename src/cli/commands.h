@@ -11,6 +11,17 @@
 namespace bitfusion::cli {
 
 int run_command(const RunOptions& options, const std::string& root);  // root: of the installation
+int request_gpus_command(const RequestOptions& options);
+int client_command(const ClientOptions& options, const std::string& root);
+int release_gpus_command(const ReleaseOptions& options);
+int admin_command(const AdminOptions& options);
+struct ConfigRow {
+    std::string key;
+    std::string value;
+    std::string origin;
+    std::string environment;
+};
+int config_command(const std::vector<ConfigRow>& rows, bool json);
 int local_command(const LocalOptions& options, const std::string& root);
 int list_gpus_command(const ListOptions& options);
 int smi_command(const SmiOptions& options);

@@ -4,11 +4,13 @@
 #include <climits>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "daemon/init.h"
 #include "daemon/manager.h"
 
 namespace {
@@ -32,24 +34,31 @@ std::vector<cli::ServiceFlag> service_flags() {
     return flags;
 }
 
-int manager(const cli::ManagerOptions& options, const std::string& root) {
+std::optional<std::string> variable(const std::string& name) {
+    const char* value = getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+Result<daemon::Values> settings_file(const cli::ManagerOptions& options) {
     const bool named = !options.config.empty();
-    const auto file =
-        daemon::read_settings_file(named ? options.config : daemon::kDefaultSettingsFile, named);
-    if (!file) {
-        cli::say_error(file.error().what);
-        return cli::kFailure;
-    }
-    const auto environment = [](const std::string& name) -> std::optional<std::string> {
-        const char* value = getenv(name.c_str());
-        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-    };
-    const auto settings = daemon::resolve_settings(options.flags, environment, *file);
+    return daemon::read_settings_file(named ? options.config : daemon::kDefaultSettingsFile, named);
+}
+
+Result<daemon::Settings> settings_of(const cli::ManagerOptions& options) {
+    const auto file = settings_file(options);
+    if (!file) return tl::unexpected(Error{file.error().what, cli::kFailure});
+    auto settings = daemon::resolve_settings(options.flags, variable, *file);
+    if (!settings) return tl::unexpected(Error{settings.error().what, cli::kUsage});
+    return settings;
+}
+
+int manager(const cli::ManagerOptions& options, const std::string& root) {
+    const auto settings = settings_of(options);
     if (!settings) {
         cli::say_error(settings.error().what);
-        return cli::kUsage;
+        return settings.error().code;
     }
-    if (getenv("BITFUSION_LOG") == nullptr) log::configure("warn,daemon=info");
+    if (getenv("BITFUSION_LOG") == nullptr) log::configure("warn,daemon=info,identity=info");
     const auto served =
         daemon::run_manager(*settings, {BITFUSION_VERSION, root + "/lib/bitfusion/bitfusion-worker"});
     if (served) return cli::kSuccess;
@@ -57,10 +66,56 @@ int manager(const cli::ManagerOptions& options, const std::string& root) {
     return cli::kFailure;
 }
 
+int init(const cli::InitOptions& options) {
+    const auto settings = settings_of(options.manager);
+    if (!settings) {
+        cli::say_error(settings.error().what);
+        return settings.error().code;
+    }
+    daemon::InitOptions wanted;
+    wanted.client_dir = options.client_dir.empty() ? daemon::usual_client_folder() : options.client_dir;
+    wanted.names = options.names;
+    wanted.authority_dir = options.authority;
+    const auto done = daemon::initialise(*settings, wanted);
+    if (!done) {
+        cli::say_error(done.error().what);
+        return cli::kFailure;
+    }
+    std::string text = "The pool is begun. Administrator's token: " + done->token_id + "\nWritten:\n";
+    for (const std::string& file : done->files) text += "  " + file + "\n";
+    return cli::print(
+        text +
+        "Next: start the manager (bitfusion manager), then make a bundle for each client: bitfusion token "
+        "create --bundle client.tar\n");
+}
+
+int config(const cli::ConfigOptions& options) {
+    const auto file = settings_file(options.manager);
+    if (!file) {
+        cli::say_error(file.error().what);
+        return cli::kFailure;
+    }
+    std::vector<cli::ConfigRow> rows;
+    for (const daemon::SettingOrigin& row : daemon::explain_settings(options.manager.flags, variable, *file))
+        rows.push_back({row.key, row.value, row.origin, row.environment});
+    const int printed = cli::config_command(rows, options.json);
+    const auto settings = daemon::resolve_settings(options.manager.flags, variable, *file);
+    if (settings) return printed;
+    cli::say_error(settings.error().what);
+    return cli::kUsage;
+}
+
 struct Dispatch {
     const std::string& root;
 
     int operator()(const cli::RunOptions& options) const { return cli::run_command(options, root); }
+    int operator()(const cli::RequestOptions& options) const { return cli::request_gpus_command(options); }
+    int operator()(const cli::ClientOptions& options) const { return cli::client_command(options, root); }
+    int operator()(const cli::ReleaseOptions& options) const { return cli::release_gpus_command(options); }
+    int operator()(const cli::AdminOptions& options) const { return cli::admin_command(options); }
+    int operator()(const cli::InitOptions& options) const { return init(options); }
+    int operator()(const cli::ConfigOptions& options) const { return config(options); }
+    int operator()(const cli::NothingOptions& options) const { return cli::print(options.text); }
     int operator()(const cli::LocalOptions& options) const { return cli::local_command(options, root); }
     int operator()(const cli::ListOptions& options) const { return cli::list_gpus_command(options); }
     int operator()(const cli::SmiOptions& options) const { return cli::smi_command(options); }

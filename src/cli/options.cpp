@@ -14,8 +14,10 @@ constexpr uint64_t kMostGpus = 64;
 constexpr uint64_t kMostMemoryMib = UINT64_C(1) << 40;
 
 struct Raw {
-    std::string gpus, memory, partition, timeout, list, file, topic, config;
+    std::string gpus, memory, partition, timeout, list, file, topic, config, session, client_dir, authority;
     std::vector<std::string> words;
+    std::vector<std::string> filters;
+    std::vector<std::string> names;
     std::map<std::string, std::string> flags;
     bool json = false;
 };
@@ -34,6 +36,7 @@ class Tree {
         : app_("Run application with Bitfusion", "bitfusion"), look_(app_) {
         app_.require_subcommand(0, 1);
         add_run();
+        add_session();
         CLI::App* local =
             add("local", "",
                 "Runs an application on this machine's own CUDA driver, without Bitfusion's library.\n"
@@ -49,10 +52,38 @@ class Tree {
         add_json(add("version", "v", "Displays the version."), &raw_);
         add("help", "h", "Shows a list of commands or help for one command.")
             ->add_option("command", raw_.topic, "the command to explain");
-        CLI::App* manager =
-            add("manager", "",
-                "Runs the service that owns this server's GPUs. A value comes from the flag, else from the\n"
-                "environment (BITFUSION_CONTROL_PORT for --control-port), else from the settings file.");
+        add_manager(
+            service_flags, "manager", "",
+            "Runs the service that owns this server's GPUs. A value comes from the flag, else from the\n"
+            "environment (BITFUSION_CONTROL_PORT for --control-port), else from the settings file.");
+        add_manager(service_flags, "resource_scheduler", "srs",
+                    "Runs the service without analytics (manager --roles server,scheduler).");
+        add_manager(service_flags, "server", "s",
+                    "Runs the service as a server alone (manager --roles server).");
+        add_manager(service_flags, "analytics", "",
+                    "Runs the service without GPUs, to look at others (manager --roles analytics).");
+        CLI::App* init = add_manager(
+            service_flags, "init", "",
+            "Begins a pool: its authority, this server's certificate, and the administrator's token, which "
+            "is\n"
+            "written with the authority into --client-dir. Run it once, on the pool's first server.");
+        init->add_option("--client-dir", raw_.client_dir,
+                         "folder for the administrator's client files; ~/.bitfusion without it");
+        init->add_option("--name", raw_.names, "another name or address of this server; may be repeated")
+            ->take_all();
+        init->add_option(
+            "--authority", raw_.authority,
+            "state folder (ca.crt, ca.key) of the pool that this server joins, instead of a new pool");
+        CLI::App* config = add_manager(
+            service_flags, "config", "",
+            "bitfusion config show: every setting of the manager, its value and where it comes from.");
+        config->add_option("verb", raw_.topic, "show")->required();
+        add_json(config, &raw_);
+    }
+
+    CLI::App* add_manager(const std::vector<ServiceFlag>& service_flags, const char* name, const char* alias,
+                          const char* text) {
+        CLI::App* manager = add(name, alias, text);
         manager->add_option("--config", raw_.config, "settings file (YAML, the keys are the flags' names)")
             ->default_str("/etc/bitfusion/bitfusion-manager.yaml");
         for (const ServiceFlag& flag : service_flags) {
@@ -61,6 +92,7 @@ class Tree {
                 [this, name = flag.name](const std::string& value) { raw_.flags[name] = value; }, flag.help);
             if (!flag.fallback.empty()) option->default_str(flag.fallback);
         }
+        return manager;
     }
 
     CLI::App& app() { return app_; }
@@ -79,6 +111,54 @@ class Tree {
         command->positionals_at_end();
     }
 
+    void add_allocation(CLI::App* command) {
+        command->add_option("-n", raw_.gpus, "number of GPUs, all of one server (required)");
+        command->add_option("-m", raw_.memory,
+                            "partition: MiB of each GPU; all of its memory without -m and -p");
+        command->add_option(
+            "-p", raw_.partition,
+            "partition: fraction of the smallest GPU's memory, > 0.0 and <= 1.0; above 1 it means MB");
+        command
+            ->add_option(
+                "-t,--timeout", raw_.timeout,
+                "how long to wait for GPUs to become free: seconds, or with s, m, h; 0 does not wait")
+            ->default_str("30m");
+        command
+            ->add_option("--filter", raw_.filters,
+                         "only such servers and GPUs, for example device.name=Tesla or "
+                         "server.cuda-version>=12; may be "
+                         "repeated")
+            ->take_all();
+        add_server_options(command, &raw_);
+    }
+
+    void add_session() {
+        CLI::App* request = add("request_gpus", "",
+                                "Requests GPUs of one server for a session of several commands (bitfusion "
+                                "client), until release_gpus.\n"
+                                "The session is written to a file; standard output has the variables that "
+                                "hand it on to other tools:\n"
+                                "eval \"$(bitfusion request_gpus -n 1)\"");
+        add_allocation(request);
+        request->add_option("-f,--file", raw_.session,
+                            "file to write the session to; a new file of /tmp without it");
+        CLI::App* client =
+            add("client", "c",
+                "Runs an application on the GPUs of a session (bitfusion request_gpus).\n"
+                "bitfusion client [options] -- app args…   or   bitfusion client \"app args…\"");
+        client->add_option(
+            "-f,--file", raw_.session,
+            "file of the session; without it BITFUSION_SESSION_FILE, or the only session of this user");
+        add_program(client);
+        CLI::App* release =
+            add("release_gpus", "",
+                "Ends a session. Options must match a previous request_gpus command, or name its file.");
+        release->add_option(
+            "-f,--file", raw_.session,
+            "file of the session; without it BITFUSION_SESSION_FILE, or the only session of this user");
+        add_allocation(release);
+    }
+
     void add_run() {
         CLI::App* run = add(
             "run", "",
@@ -90,15 +170,7 @@ class Tree {
             "The exit code is the application's, or 128 plus the number of the signal that ended it; 126 and "
             "127\n"
             "mean that it cannot be executed or was not found, and that nothing was allocated.");
-        run->add_option("-n", raw_.gpus, "number of GPUs, all of one server (required)");
-        run->add_option("-m", raw_.memory, "partition: MiB of each GPU; all of its memory without -m and -p");
-        run->add_option(
-            "-p", raw_.partition,
-            "partition: fraction of the smallest GPU's memory, > 0.0 and <= 1.0; above 1 it means MB");
-        run->add_option("-t,--timeout", raw_.timeout,
-                        "how long to wait for GPUs to become free: seconds, or with s, m, h; 0 does not wait")
-            ->default_str("0");
-        add_server_options(run, &raw_);
+        add_allocation(run);
         add_program(run);
     }
 
@@ -119,7 +191,7 @@ Result<uint64_t> whole_number(const std::string& text, uint64_t least, uint64_t 
     return value;
 }
 
-Status parse_partition(const Raw& raw, RunOptions* options) {
+Status parse_partition(const Raw& raw, Allocation* options) {
     if (!raw.memory.empty() && !raw.partition.empty())
         return fail("-m and -p were both given: give one of them");
     if (!raw.memory.empty()) {
@@ -163,10 +235,9 @@ Result<std::vector<std::string>> program_of(const Raw& raw,
     return words;
 }
 
-Result<Command> run_of(const Raw& raw, const std::optional<std::vector<std::string>>& after) {
-    RunOptions options;
-    if (raw.gpus.empty())
-        return fail("-n is missing: say how many GPUs, for example bitfusion run -n 1 -- app args");
+Result<Allocation> allocation_of(const Raw& raw, const std::string& example) {
+    Allocation options;
+    if (raw.gpus.empty()) return fail("-n is missing: say how many GPUs, for example bitfusion " + example);
     auto gpus = whole_number(raw.gpus, 1, kMostGpus, "-n");
     if (!gpus) return tl::unexpected(gpus.error());
     options.gpus = static_cast<uint32_t>(*gpus);
@@ -176,14 +247,42 @@ Result<Command> run_of(const Raw& raw, const std::optional<std::vector<std::stri
         if (!timeout) return tl::unexpected(timeout.error());
         options.timeout = *timeout;
     }
+    options.filters = raw.filters;
     options.servers = {raw.list, raw.file};
-    auto program = program_of(raw, after, "run -n N");
-    if (!program) return tl::unexpected(program.error());
-    options.program = std::move(*program);
     return options;
 }
 
+Result<Command> run_of(const Raw& raw, const std::optional<std::vector<std::string>>& after) {
+    auto allocation = allocation_of(raw, "run -n 1 -- app args");
+    if (!allocation) return tl::unexpected(allocation.error());
+    auto program = program_of(raw, after, "run -n N");
+    if (!program) return tl::unexpected(program.error());
+    return RunOptions{std::move(*allocation), std::move(*program)};
+}
+
+Result<Command> release_of(const Raw& raw) {
+    ReleaseOptions options;
+    options.file = raw.session;
+    if (raw.gpus.empty()) return options;
+    auto allocation = allocation_of(raw, "release_gpus -n 1");
+    if (!allocation) return tl::unexpected(allocation.error());
+    options.allocation = std::move(*allocation);
+    return options;
+}
+
+// Commands of the original whose work is done elsewhere or not at all.
+std::optional<NothingOptions> nothing_of(const std::string& name) {
+    if (name == "register" || name == "unregister")
+        return NothingOptions{
+            "There is no plug-in to register: every manager serves the pool's REST API itself.\n"};
+    if (name == "initdb")
+        return NothingOptions{
+            "There is no database to set up: the manager makes its own (bitfusion init).\n"};
+    return std::nullopt;
+}
+
 Result<Command> help_of(Tree& tree, const std::string& topic) {
+    if (const std::string noun = admin_noun(topic); !noun.empty()) return HelpOptions{admin_help(noun)};
     if (topic.empty()) return HelpOptions{overview_text()};
     try {
         return HelpOptions{tree.app().get_subcommand(topic)->help("bitfusion")};
@@ -196,6 +295,11 @@ Result<Command> command_of(Tree& tree, const std::string& name,
                            const std::optional<std::vector<std::string>>& after) {
     const Raw& raw = tree.raw();
     if (name == "run") return run_of(raw, after);
+    if (name == "client") {
+        auto program = program_of(raw, after, "client");
+        if (!program) return tl::unexpected(program.error());
+        return ClientOptions{raw.session, std::move(*program)};
+    }
     if (name == "local") {
         auto program = program_of(raw, after, "local");
         if (!program) return tl::unexpected(program.error());
@@ -204,6 +308,12 @@ Result<Command> command_of(Tree& tree, const std::string& name,
     if (after)
         return fail("'" + name + "' runs no application; remove -- and what follows, see: bitfusion help " +
                     name);
+    if (name == "request_gpus") {
+        auto allocation = allocation_of(raw, "request_gpus -n 1");
+        if (!allocation) return tl::unexpected(allocation.error());
+        return RequestOptions{std::move(*allocation), raw.session};
+    }
+    if (name == "release_gpus") return release_of(raw);
     if (tree.look().has(name)) {
         auto command = tree.look().command_of(name);
         if (!command) return tl::unexpected(command.error());
@@ -213,6 +323,17 @@ Result<Command> command_of(Tree& tree, const std::string& name,
     if (name == "smi") return SmiOptions{{raw.list, raw.file}, raw.json};
     if (name == "version") return VersionOptions{raw.json};
     if (name == "manager") return ManagerOptions{raw.flags, raw.config};
+    if (name == "resource_scheduler" || name == "server" || name == "analytics") {
+        ManagerOptions options{raw.flags, raw.config};
+        options.flags.emplace("roles", name == "resource_scheduler" ? "server,scheduler" : name);
+        return options;
+    }
+    if (name == "init") return InitOptions{{raw.flags, raw.config}, raw.client_dir, raw.names, raw.authority};
+    if (name == "config") {
+        if (raw.topic != "show")
+            return fail("config has no verb '" + raw.topic + "'; write: bitfusion config show");
+        return ConfigOptions{{raw.flags, raw.config}, raw.json};
+    }
     return help_of(tree, raw.topic);
 }
 
@@ -247,6 +368,19 @@ Result<Command> parse_command_line(const std::vector<std::string>& arguments,
     if (ours.empty()) return HelpOptions{overview_text()};
     if (ours.front() == "--help" || ours.front() == "-h") return HelpOptions{overview_text()};
     if (ours.front() == "--version" || ours.front() == "-v") return VersionOptions{};
+
+    if (!admin_noun(ours.front()).empty()) {
+        auto admin = parse_admin(ours);
+        if (!admin) return tl::unexpected(admin.error());
+        return std::move(*admin);
+    }
+    if (ours.front() == "removenode") {
+        ours = {"servers", "remove", "--force", ours.size() > 1 ? ours[1] : ""};
+        auto admin = parse_admin(ours);
+        if (!admin) return tl::unexpected(admin.error());
+        return std::move(*admin);
+    }
+    if (const auto nothing = nothing_of(ours.front())) return *nothing;
 
     Tree tree(service_flags);
     std::string name;

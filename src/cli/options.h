@@ -14,18 +14,42 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/admin_options.h"
 #include "cli/look_options.h"
 #include "cli/servers.h"
 
 namespace bitfusion::cli {
 
-struct RunOptions {
+constexpr auto kDefaultTimeout = std::chrono::minutes(30);
+
+// What `run` and `request_gpus` ask for.
+struct Allocation {
     uint32_t gpus = 0;
     std::optional<uint64_t> memory_mib;
     std::optional<double> fraction;
-    std::chrono::seconds timeout{0};
+    std::chrono::seconds timeout = kDefaultTimeout;
+    std::vector<std::string> filters;
     ServerOptions servers;
+};
+
+struct RunOptions {
+    Allocation allocation;
     std::vector<std::string> program;
+};
+
+struct RequestOptions {
+    Allocation allocation;
+    std::string file;  // where the session is written; empty: a new file of /tmp
+};
+
+struct ClientOptions {
+    std::string file;  // of the session; empty: BITFUSION_SESSION_FILE, or the only one of this user
+    std::vector<std::string> program;
+};
+
+struct ReleaseOptions {
+    std::string file;
+    Allocation allocation;  // gpus 0: not said
 };
 
 struct LocalOptions {
@@ -55,8 +79,28 @@ struct ManagerOptions {
     std::string config;                        // empty: the default file, which may be absent
 };
 
-using Command = std::variant<RunOptions, LocalOptions, ListOptions, SmiOptions, VersionOptions, HelpOptions,
-                             ManagerOptions, LookCommand>;
+// `bitfusion init`
+struct InitOptions {
+    ManagerOptions manager;
+    std::string client_dir;  // empty: ~/.bitfusion
+    std::vector<std::string> names;
+    std::string authority;
+};
+
+// `bitfusion config show`
+struct ConfigOptions {
+    ManagerOptions manager;
+    bool json = false;
+};
+
+// A command of the original that has nothing to do here, and says so.
+struct NothingOptions {
+    std::string text;
+};
+
+using Command = std::variant<RunOptions, RequestOptions, ClientOptions, ReleaseOptions, AdminOptions,
+                             LocalOptions, ListOptions, SmiOptions, VersionOptions, HelpOptions, InitOptions,
+                             ConfigOptions, NothingOptions, ManagerOptions, LookCommand>;
 
 // A flag of `manager` as the service describes it.
 struct ServiceFlag {

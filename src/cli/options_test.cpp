@@ -33,32 +33,32 @@ std::string refused(const Words& arguments) {
 
 TEST(Options, RunWithBothSpellings) {
     const auto one = parsed<RunOptions>({"run", "-n", "2", "-m", "1024", "--", "app", "-n", "7", "--", "x"});
-    EXPECT_EQ(one.gpus, 2u);
-    EXPECT_EQ(one.memory_mib, 1024u);
+    EXPECT_EQ(one.allocation.gpus, 2u);
+    EXPECT_EQ(one.allocation.memory_mib, 1024u);
     EXPECT_EQ(one.program, (Words{"app", "-n", "7", "--", "x"}));
     const auto other = parsed<RunOptions>({"run", "-n", "1", "-p", "0.37", "python 'a b.py' -x"});
-    EXPECT_EQ(other.fraction, 0.37);
+    EXPECT_EQ(other.allocation.fraction, 0.37);
     EXPECT_EQ(other.program, (Words{"python", "a b.py", "-x"}));
-    EXPECT_FALSE(other.memory_mib);
+    EXPECT_FALSE(other.allocation.memory_mib);
 }
 
 TEST(Options, RunServersAndTimeout) {
     const auto run = parsed<RunOptions>(
         {"run", "-n", "1", "-t", "10m", "-l", "10.0.0.1;10.0.0.2", "-s", "/tmp/servers", "--", "app"});
-    EXPECT_EQ(run.timeout, std::chrono::minutes(10));
-    EXPECT_EQ(run.servers.list, "10.0.0.1;10.0.0.2");
-    EXPECT_EQ(run.servers.file, "/tmp/servers");
-    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "--timeout", "10", "app"}).timeout,
+    EXPECT_EQ(run.allocation.timeout, std::chrono::minutes(10));
+    EXPECT_EQ(run.allocation.servers.list, "10.0.0.1;10.0.0.2");
+    EXPECT_EQ(run.allocation.servers.file, "/tmp/servers");
+    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "--timeout", "10", "app"}).allocation.timeout,
               std::chrono::seconds(10));
-    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "app"}).timeout.count(), 0);
+    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "app"}).allocation.timeout, std::chrono::minutes(30));
     EXPECT_EQ(*parse_timeout("10s"), std::chrono::seconds(10));
     EXPECT_EQ(*parse_timeout("10h"), std::chrono::hours(10));
     for (const char* wrong : {"", "s", "10d", "-1", "1.5"}) EXPECT_FALSE(parse_timeout(wrong)) << wrong;
 }
 
 TEST(Options, APartitionAboveOneIsMegabytes) {
-    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "-p", "5461", "app"}).memory_mib, 5461u);
-    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "-p", "1", "app"}).fraction, 1.0);
+    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "-p", "5461", "app"}).allocation.memory_mib, 5461u);
+    EXPECT_EQ(parsed<RunOptions>({"run", "-n", "1", "-p", "1", "app"}).allocation.fraction, 1.0);
     refused({"run", "-n", "1", "-p", "1.5", "app"});
 }
 

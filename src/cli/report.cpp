@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <sstream>
 
 namespace bitfusion::cli {
 namespace {
@@ -25,7 +26,15 @@ void say_plain(const std::string& text) {
     fflush(stderr);
 }
 
-void say_error(const std::string& text) { say_plain("bitfusion: " + one_line(text) + "\n"); }
+void say_error(const std::string& text) {
+    // The one text of several lines, which are to stand as they are.
+    if (!text.starts_with("Error querying server ")) {
+        say_plain("bitfusion: " + one_line(text) + "\n");
+        return;
+    }
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) say_plain(one_line(line) + "\n");
+}
 void say_info(const std::string& text) { say_stamped("INFO", text); }
 void say_warning(const std::string& text) { say_stamped("WARN", text); }
 

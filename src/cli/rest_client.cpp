@@ -11,9 +11,13 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+
+#include "cli/credentials.h"
+#include "cli/report.h"
 
 namespace bitfusion::cli {
 namespace {
@@ -35,6 +39,8 @@ http::verb verb_of(Method method) {
     switch (method) {
         case Method::kPost:
             return http::verb::post;
+        case Method::kPut:
+            return http::verb::put;
         case Method::kDelete:
             return http::verb::delete_;
         case Method::kGet:
@@ -46,7 +52,44 @@ http::verb verb_of(Method method) {
 struct Outcome {
     error_code error;
     bool connected = false;
+    bool handshaken = false;
 };
+
+using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+// TLS where there are credentials, else none.
+struct Connection {
+    asio::ssl::context tls{asio::ssl::context::tls_client};
+    std::unique_ptr<TlsStream> secure;
+    std::unique_ptr<beast::tcp_stream> plain;
+
+    beast::tcp_stream& lowest() { return secure ? secure->next_layer() : *plain; }
+};
+
+Status open_connection(asio::io_context& io, const Endpoint& server, Connection* connection) {
+    const auto& known = credentials();
+    if (!known) return tl::unexpected<Error>(known.error());
+    if (!known->secure) {
+        if (!server.loopback()) {
+            return fail("this machine has no identity in a pool, and server " + server.text() +
+                        " is not on this machine: put the client's bundle into ~/.bitfusion or "
+                        "/etc/bitfusion (the pool's "
+                        "administrator makes it with: bitfusion token create --bundle FILE)");
+        }
+        connection->plain = std::make_unique<beast::tcp_stream>(io);
+        return {};
+    }
+    error_code error;
+    connection->tls.load_verify_file(known->authority_file, error);
+    if (error) {
+        return fail("cannot use the pool's authority " + known->authority_file + ": " + error.message() +
+                    "; get the bundle again: bitfusion token download");
+    }
+    SSL_CTX_set_min_proto_version(connection->tls.native_handle(), TLS1_3_VERSION);
+    connection->tls.set_verify_mode(asio::ssl::verify_peer, error);
+    connection->secure = std::make_unique<TlsStream>(io, connection->tls);
+    return {};
+}
 
 http::request<http::string_body> request_of(const Endpoint& server, Method method, const std::string& target,
                                             const std::string& type, const std::string& body) {
@@ -54,6 +97,12 @@ http::request<http::string_body> request_of(const Endpoint& server, Method metho
     request.set(http::field::host, server.text());
     request.set(http::field::user_agent, "bitfusion");
     request.set(http::field::accept, "application/json");
+    if (const auto& known = credentials(); known) {
+        if (known->secure) request.set(http::field::authorization, "Bearer " + known->token);
+        request.set("Bitfusion-Machine", known->machine);
+        request.set("Bitfusion-Host", one_line(known->host));
+        request.set("Bitfusion-Version", BITFUSION_VERSION);
+    }
     if (!type.empty()) {
         request.set(http::field::content_type, type);
         request.body() = body;
@@ -62,22 +111,24 @@ http::request<http::string_body> request_of(const Endpoint& server, Method metho
     return request;
 }
 
-asio::awaitable<void> connect(beast::tcp_stream& stream, const Endpoint& server, Outcome* outcome) {
-    const tcp::endpoint endpoint(asio::ip::make_address_v4(server.ip, outcome->error), server.port);
+asio::awaitable<void> connect(Connection& connection, const Endpoint& server, Outcome* outcome) {
+    const tcp::endpoint endpoint(asio::ip::make_address(server.ip, outcome->error), server.port);
     if (outcome->error) co_return;
-    stream.expires_after(kConnectDeadline);
-    const auto [error] = co_await stream.async_connect(endpoint, kNoThrow);
+    connection.lowest().expires_after(kConnectDeadline);
+    const auto [error] = co_await connection.lowest().async_connect(endpoint, kNoThrow);
     outcome->error = error;
     outcome->connected = !error;
+    if (error || !connection.secure) co_return;
+    const auto [tls_error] =
+        co_await connection.secure->async_handshake(asio::ssl::stream_base::client, kNoThrow);
+    outcome->error = tls_error;
+    outcome->handshaken = !tls_error;
 }
 
-asio::awaitable<void> exchange(beast::tcp_stream& stream, const Endpoint& server,
-                               const http::request<http::string_body>& request, beast::flat_buffer& buffer,
-                               http::response_parser<http::string_body>& parser, bool header_only,
-                               Outcome* outcome) {
-    co_await connect(stream, server, outcome);
-    if (outcome->error) co_return;
-    stream.expires_after(kAnswerDeadline);
+template <typename Stream>
+asio::awaitable<void> talk(Stream& stream, const http::request<http::string_body>& request,
+                           beast::flat_buffer& buffer, http::response_parser<http::string_body>& parser,
+                           bool header_only, Outcome* outcome) {
     const auto [write_error, sent] = co_await http::async_write(stream, request, kNoThrow);
     outcome->error = write_error;
     if (write_error) co_return;
@@ -90,14 +141,55 @@ asio::awaitable<void> exchange(beast::tcp_stream& stream, const Endpoint& server
     }
 }
 
-Error error_of(const Endpoint& server, const Outcome& outcome) {
+asio::awaitable<void> exchange(Connection& connection, const Endpoint& server,
+                               const http::request<http::string_body>& request, beast::flat_buffer& buffer,
+                               http::response_parser<http::string_body>& parser, bool header_only,
+                               Outcome* outcome) {
+    co_await connect(connection, server, outcome);
+    if (outcome->error) co_return;
+    connection.lowest().expires_after(kAnswerDeadline);
+    if (connection.secure)
+        co_await talk(*connection.secure, request, buffer, parser, header_only, outcome);
+    else
+        co_await talk(*connection.plain, request, buffer, parser, header_only, outcome);
+}
+
+bool is_wrong_authority(const error_code& error) {
+    return error.category() == asio::error::get_ssl_category() &&
+           ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+}
+
+// The three lines are known to users of this product (and to their scripts).
+Error wrong_authority(const Endpoint& server) {
+    return {"Error querying server " + server.text() + ":\nGet https://" + server.text() +
+                "/query: x509: certificate signed by unknown authority\nUnable to contact any of the "
+                "existing servers: " +
+                server.text() +
+                "\nThe server belongs to another pool than this machine's identity: get this pool's bundle, "
+                "or remove the "
+                "server from servers.conf",
+            kWrongAuthority};
+}
+
+Error error_of(const Endpoint& server, const Outcome& outcome, bool secure) {
     if (!outcome.connected) {
-        return unreachable(server,
-                           outcome.error == beast::error::timeout ? "timed out" : outcome.error.message());
+        return unreachable(server, outcome.error == beast::error::timeout
+                                       ? "dial tcp " + server.text() + ": i/o timeout"
+                                   : outcome.error == asio::error::no_descriptors
+                                       ? "cannot allocate memory: too many files are open, see ulimit -n"
+                                       : outcome.error.message());
+    }
+    if (secure && !outcome.handshaken) {
+        if (is_wrong_authority(outcome.error)) return wrong_authority(server);
+        return not_a_manager(server, "it does not speak TLS 1.3: " + outcome.error.message() +
+                                         "; a manager with --insecure is asked with BITFUSION_INSECURE=true");
     }
     if (outcome.error == beast::error::timeout) {
         return not_a_manager(server, "no answer within 30 s");
     }
+    if (!secure && outcome.error == http::error::end_of_stream)
+        return not_a_manager(
+            server, "it closed the connection; if it wants TLS, put the client's bundle into ~/.bitfusion");
     return not_a_manager(server, outcome.error.message());
 }
 
@@ -123,7 +215,7 @@ void watch_peer(int descriptor) {
 Error unreachable(const Endpoint& server, const std::string& why) {
     return {"cannot reach server " + server.text() + ": " + why +
                 "; check the address, the firewall and that it runs there: systemctl status bitfusion",
-            0};
+            kUnreachable};
 }
 
 Error not_a_manager(const Endpoint& server, const std::string& why) {
@@ -138,8 +230,14 @@ std::string refusal_text(const Answer& answer) {
     return "status " + std::to_string(answer.status) + " without a reason; see the server's log";
 }
 
+Error refused_identity(const Endpoint& server, const std::string& why) {
+    return {"Error contacting server " + server.text() + " to verify client id: Get https://" +
+                server.text() + "/claim_id: " + why,
+            kRefusedIdentity};
+}
+
 std::string refusal_text(const BytesAnswer& answer) {
-    Answer same{answer.status, json::parse(answer.bytes, nullptr, false)};
+    Answer same{answer.status, json::parse(answer.bytes, nullptr, false), ""};
     if (!same.body.is_object()) same.body = json::object();
     return refusal_text(same);
 }
@@ -147,16 +245,22 @@ std::string refusal_text(const BytesAnswer& answer) {
 Result<BytesAnswer> exchange_bytes(const Endpoint& server, Method method, const std::string& target,
                                    const std::string& type, const std::string& bytes, uint64_t most_bytes) {
     asio::io_context io(1);
-    beast::tcp_stream stream(io);
+    Connection connection;
+    if (auto opened = open_connection(io, server, &connection); !opened)
+        return tl::unexpected(opened.error());
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     parser.body_limit(most_bytes);
     Outcome outcome;
     const auto request = request_of(server, method, target, type, bytes);
-    asio::co_spawn(io, exchange(stream, server, request, buffer, parser, false, &outcome), asio::detached);
+    asio::co_spawn(io, exchange(connection, server, request, buffer, parser, false, &outcome),
+                   asio::detached);
     io.run();
-    if (outcome.error) return tl::unexpected(error_of(server, outcome));
-    return BytesAnswer{parser.get().result_int(), std::move(parser.get().body())};
+    if (outcome.error) return tl::unexpected(error_of(server, outcome, connection.secure != nullptr));
+    BytesAnswer answer{parser.get().result_int(), std::move(parser.get().body()),
+                       std::string(parser.get()[http::field::content_type])};
+    if (answer.status == 401) return tl::unexpected(refused_identity(server, refusal_text(answer)));
+    return answer;
 }
 
 Result<Answer> ask(const Endpoint& server, Method method, const std::string& target, const json& body) {
@@ -165,14 +269,15 @@ Result<Answer> ask(const Endpoint& server, Method method, const std::string& tar
     auto answer =
         exchange_bytes(server, method, target, sends ? "application/json" : "", text, kMostAnswerBytes);
     if (!answer) return tl::unexpected(answer.error());
+    if (answer->type == "application/x-tar") return Answer{answer->status, nullptr, std::move(answer->bytes)};
     auto object = object_of(server, answer->bytes);
     if (!object) return tl::unexpected(object.error());
-    return Answer{answer->status, std::move(*object)};
+    return Answer{answer->status, std::move(*object), ""};
 }
 
 struct Hold::State {
     asio::io_context io{1};
-    beast::tcp_stream stream{io};
+    Connection connection;
 };
 
 Hold::Hold(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -182,34 +287,41 @@ Hold::~Hold() = default;
 
 Result<Hold> Hold::open(const Endpoint& server, const std::string& lease) {
     auto state = std::make_unique<State>();
+    if (auto opened = open_connection(state->io, server, &state->connection); !opened)
+        return tl::unexpected(opened.error());
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     Outcome outcome;
     // The coroutine refers to what it is given until run() returns: nothing of it may be a temporary.
     const auto request = request_of(server, Method::kGet, "/v1/leases/" + lease + "/hold", "", "");
-    asio::co_spawn(state->io, exchange(state->stream, server, request, buffer, parser, true, &outcome),
+    asio::co_spawn(state->io, exchange(state->connection, server, request, buffer, parser, true, &outcome),
                    asio::detached);
     state->io.run();
-    if (outcome.error) return tl::unexpected(error_of(server, outcome));
+    if (outcome.error) return tl::unexpected(error_of(server, outcome, state->connection.secure != nullptr));
     if (parser.get().result() != http::status::ok) {
         return fail("server " + server.text() + " does not let the lease be held (status " +
                     std::to_string(parser.get().result_int()) + "); try again");
     }
     error_code ignored;
-    state->stream.socket().non_blocking(true, ignored);
-    watch_peer(state->stream.socket().native_handle());
+    tcp::socket& socket = state->connection.lowest().socket();
+    state->connection.lowest().expires_never();
+    socket.non_blocking(true, ignored);
+    watch_peer(socket.native_handle());
     // A program that inherited the connection would keep the lease after this process is gone.
-    fcntl(state->stream.socket().native_handle(), F_SETFD, FD_CLOEXEC);
+    fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
     return Hold(std::move(state));
 }
 
-int Hold::descriptor() const { return state_->stream.socket().native_handle(); }
+int Hold::descriptor() const { return state_->connection.lowest().socket().native_handle(); }
 
 bool Hold::still_open() {
     std::array<char, 4096> heartbeats;
+    Connection& connection = state_->connection;
     for (;;) {
         error_code error;
-        const size_t got = state_->stream.socket().read_some(asio::buffer(heartbeats), error);
+        const size_t got = connection.secure
+                               ? connection.secure->read_some(asio::buffer(heartbeats), error)
+                               : connection.plain->socket().read_some(asio::buffer(heartbeats), error);
         if (error == asio::error::would_block || error == asio::error::try_again) return true;
         if (error == asio::error::interrupted) continue;
         if (error || got == 0) return false;

@@ -1,6 +1,8 @@
-// RestClient: how the CLI asks a manager. One connection a request; every wait has a deadline.
+// RestClient: how the CLI asks a manager: HTTPS with the machine's token (credentials.h). One connection a
+// request; every wait has a deadline.
 //
-// Errors are one line that names the server, tells unreachable from "is not a manager", and says what to do.
+// A server is trusted when its certificate is of the pool's authority, whatever its address. Errors name the
+// server, tell unreachable, wrong authority, refused token and "is not a manager" apart, and say what to do.
 #pragma once
 
 #include <chrono>
@@ -13,12 +15,18 @@
 
 namespace bitfusion::cli {
 
+// Error::code of the errors that are not the server's own.
+constexpr int kUnreachable = 1;
+constexpr int kRefusedIdentity = 3;
+constexpr int kWrongAuthority = 2;  // the text has the lines that users of this product know
+
 struct Answer {
     unsigned status = 0;
-    nlohmann::json body;  // an object
+    nlohmann::json body;  // an object; null with a file
+    std::string file;     // where the answer is no JSON
 };
 
-enum class Method { kGet, kPost, kDelete };
+enum class Method { kGet, kPost, kPut, kDelete };
 
 // `body` is sent when it is an object.
 Result<Answer> ask(const Endpoint& server, Method method, const std::string& target,
@@ -28,12 +36,15 @@ Result<Answer> ask(const Endpoint& server, Method method, const std::string& tar
 struct BytesAnswer {
     unsigned status = 0;
     std::string bytes;
+    std::string type;  // as the server names it
 };
 Result<BytesAnswer> exchange_bytes(const Endpoint& server, Method method, const std::string& target,
                                    const std::string& type, const std::string& bytes, uint64_t most_bytes);
 
 // "cannot reach server ip:port: <why>; <what to do>"
 Error unreachable(const Endpoint& server, const std::string& why);
+// The server does not accept this machine's token.
+Error refused_identity(const Endpoint& server, const std::string& why);
 Error not_a_manager(const Endpoint& server, const std::string& why);
 
 // The server's own text about a refusal, or what its status means where it gave none.

@@ -90,6 +90,7 @@ Result<ServerView> view_server(const Endpoint& endpoint, const json& document) {
 Result<ServerView> ask_server(const Endpoint& endpoint, bool fresh) {
     auto answer = ask(endpoint, Method::kGet, fresh ? "/v1/server?fresh=true" : "/v1/server");
     if (!answer) return tl::unexpected(answer.error());
+    if (answer->status == 403) return tl::unexpected(refused_identity(endpoint, refusal_text(*answer)));
     if (answer->status != 200)
         return tl::unexpected(not_a_manager(endpoint, "status " + std::to_string(answer->status)));
     return view_server(endpoint, answer->body);

@@ -1,8 +1,10 @@
 #include "cli/servers.h"
 
 #include <arpa/inet.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -44,26 +46,85 @@ void add_once(std::vector<Endpoint>* servers, Endpoint endpoint) {
         servers->push_back(std::move(endpoint));
 }
 
+// The form of release 3.5: the key `servers` at the beginning of a line.
+bool is_yaml(const std::string& text) {
+    return text.starts_with("servers:") || text.find("\nservers:") != std::string::npos;
+}
+
+std::string line_of(const std::string& path, const YAML::Mark& mark) {
+    return path + " line " + std::to_string(mark.line + 1) + ": ";
+}
+
+// The address that worked before goes first; the others of a server are tried when it does not answer.
+Status add_yaml_server(const YAML::Node& node, const std::string& path, std::vector<Endpoint>* servers) {
+    std::vector<YAML::Node> addresses;
+    if (node.IsMap() && node["reachable"] && node["reachable"].IsScalar() &&
+        !node["reachable"].Scalar().empty())
+        addresses.push_back(node["reachable"]);
+    else if (node.IsMap() && node["addresses"] && node["addresses"].IsSequence() &&
+             node["addresses"].size() > 0)
+        addresses.push_back(node["addresses"][0]);
+    if (addresses.empty())
+        return fail(line_of(path, node.Mark()) +
+                    "a server is {reachable: ip:port, addresses: [ip:port, ...]}; correct the file");
+    auto endpoint = parse_endpoint(addresses.front().as<std::string>());
+    if (!endpoint) return fail(line_of(path, addresses.front().Mark()) + endpoint.error().what);
+    add_once(servers, std::move(*endpoint));
+    return {};
+}
+
+Result<std::vector<Endpoint>> parse_servers_yaml(const std::string& text, const std::string& path) {
+    std::vector<Endpoint> servers;
+    try {
+        const YAML::Node list = YAML::Load(text)["servers"];
+        if (!list.IsSequence() && !list.IsNull())
+            return fail(line_of(path, list.Mark()) + "servers must be a list; correct the file");
+        for (const auto& node : list) {
+            if (auto added = add_yaml_server(node, path, &servers); !added)
+                return tl::unexpected(added.error());
+        }
+    } catch (const YAML::Exception& error) {
+        return fail(line_of(path, error.mark) + "not YAML: " + error.msg + "; correct the file");
+    }
+    if (servers.empty())
+        return fail(path + " names no server; write one, for example: reachable: 10.0.0.7:56001");
+    return servers;
+}
+
 }  // namespace
 
 Result<Endpoint> parse_endpoint(const std::string& text) {
     const std::string whole = trimmed(text);
-    const size_t split = whole.find_first_of(": \t");
-    Endpoint endpoint;
-    endpoint.ip = whole.substr(0, split);
-    in_addr address{};
-    if (inet_pton(AF_INET, endpoint.ip.c_str(), &address) != 1) {
+    const auto wrong = [&whole] {
         return fail("'" + whole +
-                    "' is not an IPv4 address with an optional port; write for example 10.0.0.7:56001");
+                    "' is not an IP address with an optional port; write for example 10.0.0.7:56001 or "
+                    "[fd00::7]:56001");
+    };
+    Endpoint endpoint;
+    std::string rest;
+    if (whole.starts_with("[")) {
+        const size_t end = whole.find(']');
+        if (end == std::string::npos) return wrong();
+        endpoint.ip = whole.substr(1, end - 1);
+        rest = whole.substr(end + 1);
+    } else {
+        // Several colons without brackets are an IPv6 address without a port, or with one behind white space.
+        const bool v6 = std::count(whole.begin(), whole.end(), ':') > 1;
+        const size_t split = whole.find_first_of(v6 ? " \t" : ": \t");
+        endpoint.ip = whole.substr(0, split);
+        if (split != std::string::npos) rest = whole.substr(split);
     }
-    if (split != std::string::npos) {
-        const std::string port = trimmed(whole.substr(split + 1));
-        const char* end = port.data() + port.size();
-        const auto [at, error] = std::from_chars(port.data(), end, endpoint.port);
-        if (port.empty() || error != std::errc{} || at != end || endpoint.port == 0)
-            return fail("'" + whole +
-                        "' has no port from 1 to 65535 after the address; write for example 10.0.0.7:56001");
-    }
+    std::array<uint8_t, 16> address{};
+    if (inet_pton(endpoint.v6() ? AF_INET6 : AF_INET, endpoint.ip.c_str(), address.data()) != 1)
+        return wrong();
+    if (rest.empty()) return endpoint;
+    const std::string port = trimmed(rest.substr(1));
+    const char* end = port.data() + port.size();
+    const auto [at, error] = std::from_chars(port.data(), end, endpoint.port);
+    const bool separated = rest[0] == ':' || rest[0] == ' ' || rest[0] == '\t';
+    if (!separated || port.empty() || error != std::errc{} || at != end || endpoint.port == 0)
+        return fail("'" + whole +
+                    "' has no port from 1 to 65535 after the address; write for example 10.0.0.7:56001");
     return endpoint;
 }
 
@@ -82,6 +143,7 @@ Result<std::vector<Endpoint>> parse_server_list(const std::string& list) {
 }
 
 Result<std::vector<Endpoint>> parse_servers_text(const std::string& text, const std::string& path) {
+    if (is_yaml(text)) return parse_servers_yaml(text, path);
     std::vector<Endpoint> servers;
     std::istringstream in(text);
     int number = 0;

@@ -2,8 +2,9 @@
 //
 // First found wins: --server_list, --servers (a file), BITFUSION_SERVERS (a list), ~/.bitfusion/servers.conf,
 // /etc/bitfusion/servers.conf. A file has one server a line, `ip`, `ip:port` or `ip port`, '#' starts a
-// comment; a list has `ip` or `ip:port` separated by ';'. IPv4 only; the port defaults to 56001. Files are
-// only read.
+// comment; or it is YAML, a mapping whose key `servers` is a list of {reachable: ip:port, addresses:
+// [ip:port, ...]}. A list has `ip` or `ip:port` separated by ';'. The port defaults to 56001; IPv6 addresses
+// with a port stand in brackets: [fd00::7]:56001. Files are only read.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,9 @@ struct Endpoint {
     std::string ip;
     uint16_t port = kDefaultControlPort;
 
-    std::string text() const { return ip + ":" + std::to_string(port); }
+    bool v6() const { return ip.find(':') != std::string::npos; }
+    bool loopback() const { return ip == "::1" || ip.starts_with("127."); }
+    std::string text() const { return (v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(port); }
     bool operator==(const Endpoint&) const = default;
 };
 

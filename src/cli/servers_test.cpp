@@ -30,9 +30,35 @@ TEST(Servers, WrongLinesAreNamed) {
         << wrong.error().what;
     EXPECT_FALSE(parse_servers_text("", "f"));
     EXPECT_FALSE(parse_servers_text("# nothing\n", "f"));
-    for (const char* text :
-         {"10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:", "10.0.0.1:x", "10.0.0", "::1", "1.2.3.4.5"})
+    for (const char* text : {"10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:", "10.0.0.1:x", "10.0.0", "1.2.3.4.5",
+                             "[::1", "[::1]x", "::g"})
         EXPECT_FALSE(parse_endpoint(text)) << text;
+}
+
+TEST(Servers, AddressesOfVersion6) {
+    EXPECT_EQ(parse_endpoint("::1")->text(), "[::1]:56001");
+    EXPECT_EQ(parse_endpoint("[fd00::7]:7")->text(), "[fd00::7]:7");
+    EXPECT_EQ(parse_endpoint("[fd00::7] 7")->text(), "[fd00::7]:7");
+    EXPECT_EQ(parse_endpoint("fd00::7 7")->text(), "[fd00::7]:7");
+}
+
+TEST(Servers, TheYamlFormOfRelease35) {
+    const auto servers = parse_servers_text(
+        "servers:\n- reachable: 172.31.51.20:56001\n  addresses: [\"172.31.51.20:56001\", 10.0.0.1]\n"
+        "- addresses:\n  - 172.31.51.26:56003\n",
+        "f");
+    ASSERT_TRUE(servers) << servers.error().what;
+    ASSERT_EQ(servers->size(), 2u);
+    EXPECT_EQ((*servers)[0].text(), "172.31.51.20:56001");
+    EXPECT_EQ((*servers)[1].text(), "172.31.51.26:56003");
+    for (const char* text :
+         {"servers: 7\n", "servers:\n- 7\n", "servers:\n- reachable: [\n", "servers: []\n"})
+        EXPECT_FALSE(parse_servers_text(text, "f")) << text;
+    const auto wrong =
+        parse_servers_text("servers:\n- reachable: 10.0.0.1\n- reachable: host:1\n", "servers.conf");
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().what.find("servers.conf line 3: 'host:1'"), std::string::npos)
+        << wrong.error().what;
 }
 
 TEST(Servers, InlineList) {

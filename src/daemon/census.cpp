@@ -13,7 +13,7 @@ Census take_census(const Leases& leases, const Report& report, const Counters& c
     for (const auto& [id, lease] : leases.all()) {
         ++census.leases;
         census.sessions += lease->workers.size();
-        census.traffic += read_traffic(lease->accounting.get());
+        census.traffic += read_traffic(lease->usage.descriptor());
         double share = 0;
         for (const pool::Part& part : lease->grant.parts) {
             Census::GpuUse& use = census.gpus[part.ordinal];
@@ -22,7 +22,7 @@ Census take_census(const Leases& leases, const Report& report, const Counters& c
             const uint64_t all = memory_mib[part.ordinal];
             share += all == 0 ? 1 : static_cast<double>(part.memory_mib) / static_cast<double>(all);
         }
-        census.clients[lease->client.host.empty() ? "unnamed" : lease->client.host] += share;
+        census.clients[lease->note.client.host.empty() ? "unnamed" : lease->note.client.host] += share;
         census.gpus_allocated += share;
     }
     return census;

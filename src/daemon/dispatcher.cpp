@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -20,7 +18,6 @@ using tcp = asio::ip::tcp;
 
 constexpr auto kHelloDeadline = std::chrono::seconds(5);
 constexpr long kMostStrangers = 512;
-constexpr size_t kMostWorkersOfALease = 256;
 
 struct WorkerStart {
     pid_t pid = 0;
@@ -37,7 +34,7 @@ Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, in
     plan.path = path;
     plan.arguments = {"bitfusion-worker"};
     plan.environment = child_environment();
-    plan.descriptors = {socket, reading.get(), lease.accounting.get()};
+    plan.descriptors = {socket, reading.get(), lease.usage.descriptor()};
     plan.legacy_layout = true;
     const auto pid = start_child(plan);
     if (!pid) return tl::unexpected(pid.error());
@@ -60,7 +57,7 @@ std::string harmless(const std::string& text, size_t most) {
 }
 
 std::string grant_text(const Lease& lease, const wire::Hello& hello, const Report& report,
-                       const Settings& settings) {
+                       const Settings& settings, const WorkerGrant& worker) {
     std::string devices;
     for (const pool::Part& part : lease.grant.parts)
         devices += (devices.empty() ? "" : ",") + std::to_string(part.ordinal);
@@ -79,11 +76,14 @@ std::string grant_text(const Lease& lease, const wire::Hello& hello, const Repor
     line("program", harmless(hello.program, 255));
     line("process", std::to_string(hello.process));
     line("capabilities", std::to_string(hello.capabilities));
+    line("slot", std::to_string(worker.slot));
+    line("tls", worker.keys);
     return text;
 }
 
 Dispatcher::Dispatcher(asio::io_context& io, const Settings& settings, std::string worker,
-                       Inventory& inventory, Leases& leases, Counters& counters, Probes& probes)
+                       Inventory& inventory, Leases& leases, Counters& counters, Probes& probes,
+                       Admission admission)
     : io_(io),
       settings_(settings),
       worker_(std::move(worker)),
@@ -91,6 +91,7 @@ Dispatcher::Dispatcher(asio::io_context& io, const Settings& settings, std::stri
       leases_(leases),
       counters_(counters),
       probes_(probes),
+      admission_(std::move(admission)),
       acceptor_(io),
       slots_(std::make_shared<int>(0)) {}
 
@@ -123,27 +124,27 @@ Task<void> Dispatcher::accept() {
     }
 }
 
-Task<void> Dispatcher::refuse(tcp::socket& socket, wire::Refusal refusal, std::string text) {
+Task<void> Dispatcher::refuse(DataConnection& connection, wire::Refusal refusal, std::string text) {
     wire::Welcome welcome;
     welcome.refusal = refusal;
     welcome.text = std::move(text);
-    const std::vector<uint8_t> bytes = wire::encode(welcome);
-    co_await asio::async_write(socket, asio::buffer(bytes), kNoThrow);
+    std::vector<uint8_t> bytes = wire::encode(welcome);
+    co_await connection.write(std::move(bytes));
     boost::system::error_code ignored;
-    socket.shutdown(tcp::socket::shutdown_send, ignored);
+    connection.socket().shutdown(tcp::socket::shutdown_send, ignored);
 }
 
 Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_ptr<void> slot) {
-    const auto socket = std::make_shared<tcp::socket>(std::move(accepted));
-    const std::string peer = peer_text(*socket);
+    const auto connection = std::make_shared<DataConnection>(std::move(accepted));
+    const std::string peer = peer_text(connection->socket());
     const Clock::time_point connected = Clock::now();
     asio::steady_timer deadline(io_, kHelloDeadline);
     const auto late = std::make_shared<bool>(false);
-    deadline.async_wait([socket, late](const boost::system::error_code& error) {
+    deadline.async_wait([connection, late](const boost::system::error_code& error) {
         if (error) return;
         *late = true;
         boost::system::error_code ignored;
-        socket->close(ignored);
+        connection->socket().close(ignored);
     });
     const auto drop = [&](const std::string& why) {
         if (*late) {
@@ -155,10 +156,15 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
         }
     };
 
+    const Status opened = co_await connection->open(admission_.tls);
+    if (!opened) {
+        drop(opened.error().what);
+        co_return;
+    }
     std::array<uint8_t, wire::kPrefixBytes> prefix_bytes{};
-    if (const auto [error, got] = co_await asio::async_read(*socket, asio::buffer(prefix_bytes), kNoThrow);
-        error) {
-        drop("it ended before its hello (" + error.message() + ")");
+    const Status read_prefix = co_await connection->read(prefix_bytes.data(), prefix_bytes.size());
+    if (!read_prefix) {
+        drop("it ended before its hello (" + read_prefix.error().what + ")");
         co_return;
     }
     const auto prefix = wire::decode_prefix(prefix_bytes.data(), wire::kHelloMagic);
@@ -167,8 +173,9 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
         co_return;
     }
     std::vector<uint8_t> body(prefix->body_bytes);
-    if (const auto [error, got] = co_await asio::async_read(*socket, asio::buffer(body), kNoThrow); error) {
-        drop("its hello is cut short (" + error.message() + ")");
+    const Status read_body = co_await connection->read(body.data(), body.size());
+    if (!read_body) {
+        drop("its hello is cut short (" + read_body.error().what + ")");
         co_return;
     }
     if (prefix->version != wire::kProtocolVersion) {
@@ -177,22 +184,22 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
                                  ", this server " + std::to_string(wire::kProtocolVersion) +
                                  "; install the same release on both (see: bitfusion version)";
         BF_LOG("daemon", kInfo, "data connection from %s refused: %s", peer.c_str(), text.c_str());
-        co_await refuse(*socket, wire::Refusal::kVersion, text);
+        co_await refuse(*connection, wire::Refusal::kVersion, text);
         co_return;
     }
     const auto hello = wire::decode_hello(*prefix, body);
-    if (!hello) {
-        drop("its hello is cut short");
+    if (!hello || (admission_.tls != nullptr && connection->has_unread())) {
+        drop(hello ? "it did not wait for its welcome" : "its hello is cut short");
         co_return;
     }
     if (probes_.knows(hello->ticket) && !probes_.has_room()) {
-        co_await refuse(*socket, wire::Refusal::kBusy,
+        co_await refuse(*connection, wire::Refusal::kBusy,
                         "the server is measuring with others; try again in some seconds");
         co_return;
     }
     if (probes_.take(hello->ticket)) {
         deadline.cancel();
-        co_await probes_.serve(socket);
+        co_await probes_.serve(connection);
         co_return;
     }
     const LeasePointer lease = leases_.by_ticket(hello->ticket);
@@ -200,46 +207,62 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
         ++counters_.hello_ticket;
         BF_LOG("daemon", kInfo, "data connection from %s refused: no lease has its ticket", peer.c_str());
         co_await refuse(
-            *socket, wire::Refusal::kTicket,
+            *connection, wire::Refusal::kTicket,
             "no lease has this ticket: it ended or never was; start the program with: bitfusion run");
         co_return;
     }
-    if (co_await admit(*socket, lease, *hello, peer))
+    if (admission_.admitted && !lease->note.token.empty()) {
+        const Status admitted = admission_.admitted(lease->note.token);
+        if (!admitted) {
+            ++counters_.hello_ticket;
+            const std::string text = admitted.error().what;
+            BF_LOG("daemon", kInfo, "data connection from %s refused: %s", peer.c_str(), text.c_str());
+            co_await refuse(*connection, wire::Refusal::kTicket, text);
+            co_return;
+        }
+    }
+    if (co_await admit(*connection, lease, *hello, peer))
         counters_.attach_times.add(std::chrono::duration<double>(Clock::now() - connected).count());
 }
 
-Task<bool> Dispatcher::admit(tcp::socket& socket, LeasePointer lease, wire::Hello hello, std::string peer) {
-    if (lease->workers.size() >= kMostWorkersOfALease) {
+Task<bool> Dispatcher::admit(DataConnection& connection, LeasePointer lease, wire::Hello hello,
+                             std::string peer) {
+    const auto slot = lease->free_slot();
+    if (!slot) {
         ++counters_.hello_busy;
-        co_await refuse(socket, wire::Refusal::kBusy,
+        co_await refuse(connection, wire::Refusal::kBusy,
                         "the lease has its most processes, 256; end some of the program's processes");
         co_return false;
     }
+    tcp::socket& socket = connection.socket();
     auto worker = start_worker(worker_, *lease, socket.native_handle());
     if (!worker) {
         ++counters_.hello_busy;
         BF_LOG("daemon", kError, "lease %s: %s", lease->id.c_str(), worker.error().what.c_str());
         co_await refuse(
-            socket, wire::Refusal::kBusy,
+            connection, wire::Refusal::kBusy,
             "the server cannot start a worker; see its log: journalctl -u bitfusion-manager.service");
         co_return false;
     }
     const pid_t pid = worker->pid;
-    leases_.add_worker(lease, pid);
+    leases_.add_worker(lease, pid, *slot);
     boost::system::error_code error;
     socket.set_option(tcp::no_delay(true), error);
     wire::Welcome welcome;
     welcome.capabilities = hello.capabilities & wire::kCapabilityNone;
-    const std::vector<uint8_t> bytes = wire::encode(welcome);
-    const auto [write_error, sent] = co_await asio::async_write(socket, asio::buffer(bytes), kNoThrow);
+    std::vector<uint8_t> bytes = wire::encode(welcome);
+    const Status welcomed = co_await connection.write(std::move(bytes));
     // Blocking mode belongs to the open socket, which the worker shares: set before it is told to begin.
-    if (!write_error) socket.native_non_blocking(false, error);
+    if (welcomed) socket.native_non_blocking(false, error);
     // Closing alone would leave the shared socket in the event queue; releasing takes it out.
     boost::system::error_code release_error;
     const Descriptor ours(socket.release(release_error));
     hello.capabilities = welcome.capabilities;
-    if (write_error || error || lease->ending ||
-        !write_grant(worker->grant, grant_text(*lease, hello, inventory_.report(), settings_))) {
+    WorkerGrant grant;
+    grant.slot = *slot;
+    grant.keys = connection.keys();
+    if (!welcomed || error || lease->ending ||
+        !write_grant(worker->grant, grant_text(*lease, hello, inventory_.report(), settings_, grant))) {
         BF_LOG("daemon", kInfo, "lease %s: %s went away while its worker %d started", lease->id.c_str(),
                peer.c_str(), static_cast<int>(pid));
         if (lease->workers.contains(pid)) kill(-pid, SIGTERM);

@@ -3,12 +3,15 @@
 #include <netinet/tcp.h>
 
 #include <array>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
 #include "base/log.h"
 #include "daemon/backups.h"
+#include "daemon/dispatcher.h"
 #include "daemon/listen.h"
 
 namespace bitfusion::daemon {
@@ -19,6 +22,9 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 using nlohmann::json;
 
+using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+constexpr const char* kBearer = "Bearer ";
 constexpr size_t kMostHeaderBytes = 8192;
 constexpr uint64_t kUsualBodyBytes = 65536;
 constexpr long kMostConnections = 1024;
@@ -63,6 +69,21 @@ std::string last_words(const Lease& lease) {
     return chunk_of(dump({{"state", "ended"}, {"reason", lease.end_reason}})) + chunk_of("");
 }
 
+ApiRequest request_of(http::request<http::string_body>& request, const std::string& local_ip) {
+    ApiRequest asked;
+    asked.verb = request.method();
+    asked.target = std::string(request.target());
+    asked.content_type = std::string(request[http::field::content_type]);
+    const std::string authorization(request[http::field::authorization]);
+    if (authorization.starts_with(kBearer)) asked.bearer = authorization.substr(std::string(kBearer).size());
+    asked.machine = std::string(request["Bitfusion-Machine"]).substr(0, 64);
+    asked.host = harmless(std::string(request["Bitfusion-Host"]), 255);
+    asked.version = harmless(std::string(request["Bitfusion-Version"]), 64);
+    asked.body = std::move(request.body());
+    asked.local_ip = local_ip;
+    return asked;
+}
+
 // So that a peer whose machine vanished without a word is noticed although nothing is expected from it.
 void watch_peer(tcp::socket& socket) {
     const int fd = socket.native_handle();
@@ -76,10 +97,11 @@ void watch_peer(tcp::socket& socket) {
 
 }  // namespace
 
-HttpServer::HttpServer(asio::io_context& io, const Settings& settings, Api& api, Leases& leases,
-                       Counters& counters)
+HttpServer::HttpServer(asio::io_context& io, const Settings& settings, asio::ssl::context* tls, Api& api,
+                       Leases& leases, Counters& counters)
     : io_(io),
       settings_(settings),
+      tls_(tls),
       api_(api),
       leases_(leases),
       counters_(counters),
@@ -113,34 +135,55 @@ Task<void> HttpServer::accept() {
         }
         boost::system::error_code ignored;
         socket.set_option(tcp::no_delay(true), ignored);
-        asio::co_spawn(io_, serve(beast::tcp_stream(std::move(socket)), slots_), asio::detached);
+        asio::co_spawn(io_, serve(std::move(socket), slots_), asio::detached);
     }
 }
 
-Task<void> HttpServer::serve(beast::tcp_stream stream, [[maybe_unused]] std::shared_ptr<void> slot) {
-    const std::string peer = peer_text(stream.socket());
+Task<void> HttpServer::serve(tcp::socket socket, [[maybe_unused]] std::shared_ptr<void> slot) {
+    const std::string peer = peer_text(socket);
     boost::system::error_code local_error;
-    const auto local = stream.socket().local_endpoint(local_error);
+    const auto local = socket.local_endpoint(local_error);
     if (local_error) co_return;
+    const std::string local_ip = local.address().to_string();
+    if (tls_ == nullptr) {
+        const auto plain = std::make_shared<beast::tcp_stream>(std::move(socket));
+        co_await answer(plain, peer, local_ip);
+        co_return;
+    }
+    const auto stream = std::make_shared<TlsStream>(beast::tcp_stream(std::move(socket)), *tls_);
+    beast::get_lowest_layer(*stream).expires_after(kRequestDeadline);
+    const auto [error] = co_await stream->async_handshake(asio::ssl::stream_base::server, kNoThrow);
+    if (error) {
+        ++counters_.control_malformed;
+        BF_LOG("daemon", kInfo, "control connection from %s closed: no TLS 1.3 (%s)", peer.c_str(),
+               error.message().c_str());
+        co_return;
+    }
+    co_await answer(stream, peer, local_ip);
+}
+
+template <typename Stream>
+Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, std::string peer, std::string local_ip) {
+    auto& lowest = beast::get_lowest_layer(*stream);
     beast::flat_buffer buffer(kMostHeaderBytes + kUsualBodyBytes);
     for (;;) {
         http::request_parser<http::string_body> parser;
         parser.header_limit(kMostHeaderBytes);
         parser.body_limit(kMostBackupBytes);  // until the target is known
-        stream.expires_after(kRequestDeadline);
-        auto [error, got] = co_await http::async_read_header(stream, buffer, parser, kNoThrow);
+        lowest.expires_after(kRequestDeadline);
+        auto [error, got] = co_await http::async_read_header(*stream, buffer, parser, kNoThrow);
         std::shared_ptr<void> large;
         if (!error) {
             const uint64_t most = most_body_bytes(std::string(parser.get().target()));
             parser.body_limit(most);
             if (most > kUsualBodyBytes) {
                 large = large_;
-                stream.expires_after(kLongRequestDeadline);
+                lowest.expires_after(kLongRequestDeadline);
             }
             if (parser.content_length().value_or(0) > most || large_.use_count() > kMostLarge + 1)
                 error = http::error::body_limit;
             else
-                std::tie(error, got) = co_await http::async_read(stream, buffer, parser, kNoThrow);
+                std::tie(error, got) = co_await http::async_read(*stream, buffer, parser, kNoThrow);
         }
         if (error) {
             const bool said_something = parser.got_some() || buffer.size() > 0;
@@ -156,41 +199,45 @@ Task<void> HttpServer::serve(beast::tcp_stream stream, [[maybe_unused]] std::sha
         }
         ++counters_.control_requests;
         auto request = parser.release();
-        ApiRequest asked{request.method(), std::string(request.target()),
-                         std::string(request[http::field::content_type]), std::move(request.body()),
-                         local.address().to_string()};
-        stream.expires_never();
+        ApiRequest asked = request_of(request, local_ip);
+        lowest.expires_never();
         const Reply reply = co_await api_.answer(std::move(asked));
         if (reply.hold) {
-            co_await hold(stream.release_socket(), reply.hold);
+            co_await hold(stream, reply.hold);
             co_return;
         }
         const auto response = response_of(reply, request.keep_alive());
-        stream.expires_after(kReplyDeadline);
-        const auto [write_error, sent] = co_await http::async_write(stream, response, kNoThrow);
+        lowest.expires_after(kReplyDeadline);
+        const auto [write_error, sent] = co_await http::async_write(*stream, response, kNoThrow);
         if (write_error && reply.unsent)
-            leases_.end(reply.unsent, "its client went away while it was granted");
+            leases_.end(reply.unsent->id, "its client went away while it was granted");
         if (write_error || !response.keep_alive()) break;
     }
     boost::system::error_code ignored;
-    stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    lowest.socket().shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-Task<void> HttpServer::hold(tcp::socket accepted, LeasePointer lease) {
+template <typename Stream>
+Task<void> HttpServer::hold(std::shared_ptr<Stream> stream, LeasePointer lease) {
     leases_.set_held(lease, true);
-    const auto socket = std::make_shared<tcp::socket>(std::move(accepted));
-    watch_peer(*socket);
-    // A holder sends nothing: whatever the read brings, end, error or bytes, it is over.
+    auto& lowest = beast::get_lowest_layer(*stream);
+    lowest.expires_never();
+    watch_peer(lowest.socket());
+    // A holder sends nothing: whatever the read brings, end, error or bytes, it is over. But a peer that only
+    // fell silent may come back: its lease is left to the auto-release timeout.
     const auto byte = std::make_shared<std::array<char, 1>>();
     const auto left = std::make_shared<bool>(false);
-    socket->async_read_some(asio::buffer(*byte),
-                            [socket, byte, left, lease](const boost::system::error_code&, size_t) {
-                                *left = true;
-                                lease->pulse.cancel();
-                            });
+    const auto lost = std::make_shared<bool>(false);
+    stream->async_read_some(asio::buffer(*byte), [stream, byte, left, lost, lease](
+                                                     const boost::system::error_code& error, size_t) {
+        *left = true;
+        *lost = error == asio::error::timed_out || error == asio::error::host_unreachable ||
+                error == asio::error::network_unreachable;
+        lease->pulse.cancel();
+    });
     std::string next = kHoldHeader + heartbeat();
     while (!*left && !lease->ending) {
-        const auto [error, sent] = co_await asio::async_write(*socket, asio::buffer(next), kNoThrow);
+        const auto [error, sent] = co_await asio::async_write(*stream, asio::buffer(next), kNoThrow);
         if (error) break;
         next = heartbeat();
         if (*left || lease->ending) break;
@@ -200,12 +247,14 @@ Task<void> HttpServer::hold(tcp::socket accepted, LeasePointer lease) {
     leases_.set_held(lease, false);
     if (lease->ending) {
         next = last_words(*lease);
-        co_await asio::async_write(*socket, asio::buffer(next), kNoThrow);
+        co_await asio::async_write(*stream, asio::buffer(next), kNoThrow);
+    } else if (*lost) {
+        BF_LOG("daemon", kWarn, "lease %s: the connection that held it fell silent", lease->id.c_str());
     } else {
-        leases_.end(lease, "its client closed the connection that held it");
+        leases_.end(lease->id, "its client closed the connection that held it");
     }
     boost::system::error_code ignored;
-    socket->close(ignored);
+    lowest.socket().close(ignored);
 }
 
 }  // namespace bitfusion::daemon

@@ -1,12 +1,12 @@
-// HttpServer: the control port. HTTP/1.1 with bounded requests, deadlines and a bounded number of
-// connections.
+// HttpServer: the control port. HTTP/1.1 over TLS 1.3 with bounded requests, deadlines and a bounded number
+// of connections; without TLS where the server is insecure.
 //
 // Bytes that are not HTTP cost the sender its connection and us one counter. A connection carries any number
 // of requests one after another, or one hold (routes.h) until it closes.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <memory>
 
 #include "daemon/async.h"
@@ -21,7 +21,9 @@ class HttpServer {
   public:
     using tcp = asio::ip::tcp;
 
-    HttpServer(asio::io_context& io, const Settings& settings, Api& api, Leases& leases, Counters& counters);
+    // `tls` is null where connections are not encrypted.
+    HttpServer(asio::io_context& io, const Settings& settings, asio::ssl::context* tls, Api& api,
+               Leases& leases, Counters& counters);
 
     Result<uint16_t> listen();  // the port
     void start();
@@ -29,11 +31,15 @@ class HttpServer {
 
   private:
     Task<void> accept();
-    Task<void> serve(boost::beast::tcp_stream stream, std::shared_ptr<void> slot);
-    Task<void> hold(tcp::socket socket, LeasePointer lease);
+    Task<void> serve(tcp::socket socket, std::shared_ptr<void> slot);
+    template <typename Stream>
+    Task<void> answer(std::shared_ptr<Stream> stream, std::string peer, std::string local_ip);
+    template <typename Stream>
+    Task<void> hold(std::shared_ptr<Stream> stream, LeasePointer lease);
 
     asio::io_context& io_;
     const Settings& settings_;
+    asio::ssl::context* tls_;
     Api& api_;
     Leases& leases_;
     Counters& counters_;

@@ -1,9 +1,9 @@
-// Leases: who has which partitions now, and everything that must end with a lease.
+// Leases: those of the pool that are served on this machine, and everything that must end with one.
 //
-// A lease is granted from the pool's state, found by its ticket when data connections come, and owns the
-// workers that were started for it. It ends once, whoever ends it (client gone, release, timeout, shutdown):
-// no new worker, its workers get SIGTERM and after two seconds SIGKILL, and its memory returns to the pool
-// when the last of them is reaped, never before. The daemon's thread only.
+// The pool decides (scheduler.h); this is what its decisions mean here. A lease is found by its ticket when
+// data connections come, and owns the workers that were started for it. When the pool ends it, no new worker
+// starts, its workers get SIGTERM and after two seconds SIGKILL, and when the last of them is reaped the pool
+// is told that its memory is free, never before. The daemon's thread only.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -19,8 +19,9 @@
 #include "daemon/child.h"
 #include "daemon/counters.h"
 #include "daemon/descriptor.h"
-#include "pool/placement.h"
+#include "daemon/scheduler.h"
 #include "wire/hello.h"
+#include "wire/usage.h"
 
 namespace bitfusion::daemon {
 
@@ -32,75 +33,98 @@ struct Client {
     std::string program;
 };
 
-struct Lease {
-    explicit Lease(asio::io_context& io) : pulse(io) {}
+// The shared memory of a lease (wire/usage.h).
+class UsageMemory {
+  public:
+    static Result<UsageMemory> make();
+    UsageMemory(UsageMemory&& other) noexcept;
+    UsageMemory& operator=(UsageMemory&&) = delete;
+    ~UsageMemory();
+    wire::Usage& operator*() const { return *usage_; }
+    wire::Usage* operator->() const { return usage_; }
+    int descriptor() const { return file_.get(); }
 
-    std::string id;  // UUID
-    wire::Ticket ticket{};
+  private:
+    UsageMemory(Descriptor file, wire::Usage* usage) : file_(std::move(file)), usage_(usage) {}
+    Descriptor file_;
+    wire::Usage* usage_;
+};
+
+// What the daemon writes into a claim's note and reads back from the lease's.
+struct LeaseNote {
+    std::string ticket_digest;  // SHA-256 of the ticket's digits: the store never has the ticket
     Client client;
+    std::string token;  // with which it was asked for; empty for people and without TLS
+    bool must_hold = false;
+    int64_t created = 0;  // seconds since 1970
+};
+std::string to_json(const LeaseNote& note);
+Result<LeaseNote> lease_note_from(const std::string& text);
+std::string digest_of(const wire::Ticket& ticket);
+
+struct Lease {
+    Lease(asio::io_context& io, UsageMemory memory) : usage(std::move(memory)), pulse(io) {}
+
+    std::string id;     // UUID
+    std::string owner;  // the pool's client
+    LeaseNote note;
     pool::Grant grant;
-    Descriptor accounting;  // 4096 bytes of shared memory: used bytes per GPU of the lease, 64 atomic u64
-    std::set<pid_t> workers;
+    bool persistent = false;
+    UsageMemory usage;
+    std::map<pid_t, int> workers;  // and their slots in the usage memory
     bool ending = false;
     std::string end_reason;
-    bool held = false;       // a hold connection is open
-    bool must_hold = false;  // ends soon when it is not held
-    std::chrono::system_clock::time_point created;
-    Clock::time_point unused_since;  // when it last lost its hold or its last worker
+    bool held = false;               // a hold connection is open
+    Clock::time_point unheld_since;  // when it last lost its hold, or began
+    uint64_t activity = 0;           // as last seen in the usage memory
     asio::steady_timer pulse;        // what the hold connection sleeps on; cancelled when the lease ends
 
     // Bytes that its workers say they use on its i-th GPU. Their word: for listings only.
     uint64_t used_bytes(size_t index) const;
+    std::optional<int> free_slot() const;
 };
 
 using LeasePointer = std::shared_ptr<Lease>;
 
 class Leases {
   public:
-    Leases(asio::io_context& io, Children& children, Counters& counters, std::chrono::seconds auto_release);
-
-    // Replaces what can be leased. Refused while leases hold parts of devices that would vanish or shrink.
-    Status set_devices(const std::vector<pool::Device>& devices);
-    const pool::State& state() const { return state_; }
-
-    // Grants or refuses; waits briefly for leases that are ending if the request would fit then. The error's
-    // code is the HTTP status: 400 malformed, 409 no room, 503 no resources of the host.
-    struct Refused {
-        Error error;
-        bool may_fit_later = false;
-    };
-    Task<tl::expected<LeasePointer, Refused>> acquire(pool::Request request, Client client, bool must_hold);
+    Leases(asio::io_context& io, Children& children, Counters& counters, Scheduler& scheduler);
 
     LeasePointer by_id(const std::string& id) const;
-    // Compares with every lease in constant time. Null for a lease that is ending.
+    // Null for a lease that is ending.
     LeasePointer by_ticket(const wire::Ticket& ticket) const;
     const std::map<std::string, LeasePointer>& all() const { return leases_; }
     size_t running() const;  // leases that are not ending
 
-    void add_worker(const LeasePointer& lease, pid_t pid);
+    void add_worker(const LeasePointer& lease, pid_t pid, int slot);
     void set_held(const LeasePointer& lease, bool held);
-    void end(const LeasePointer& lease, const std::string& reason);
+    // Asks the pool to end it.
+    void end(const std::string& id, const std::string& reason);
     // Returns when the lease is gone: workers reaped, memory back in the pool.
-    Task<void> gone(LeasePointer lease);
-    // Grants nothing from now on, ends all leases and returns when they are gone.
+    Task<void> gone(std::string id);
+    // Ends what cannot go on without this process and returns when its workers are gone.
     Task<void> end_all(std::string reason);
+    // Rings when leases come, end or go.
+    Bell& changed() { return changed_; }
+    // Brings this room to what the pool says.
+    void mirror();
     void stop() { tick_.cancel(); }
 
   private:
+    void take(const pool::Lease& granted);
+    void begin_end(const LeasePointer& lease, const std::string& reason);
     void worker_ended(const LeasePointer& lease, pid_t pid, int status);
-    void finish_if_idle(const LeasePointer& lease);
     void schedule_tick();
-    Result<LeasePointer> make(const pool::Grant& grant, Client client, bool must_hold);
+    void look_after(const LeasePointer& lease);
 
     asio::io_context& io_;
     Children& children_;
     Counters& counters_;
-    std::chrono::seconds auto_release_;
-    pool::State state_;
+    Scheduler& scheduler_;
     std::map<std::string, LeasePointer> leases_;
     Bell changed_;
     asio::steady_timer tick_;
-    bool closed_ = false;
+    bool mirroring_ = false;
 };
 
 // Fills with random bytes of the kernel; ends the process if it has none to give.

@@ -4,96 +4,134 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "store/open.h"
 
 namespace bitfusion::daemon {
 namespace {
 
 class LeaseTest : public testing::Test {
   protected:
-    LeaseTest() { EXPECT_TRUE(leases_.set_devices({{0, 4096}, {1, 4096}})); }
-
-    tl::expected<LeasePointer, Leases::Refused> acquire(const pool::Request& request) {
-        tl::expected<LeasePointer, Leases::Refused> result;
-        bool done = false;
-        asio::co_spawn(
-            io_,
-            [&]() -> Task<void> {
-                // Named: g++ 12 moves braced temporaries of a co_await bit by bit.
-                const Client client = {"host", 1, "user", "program"};
-                result = co_await leases_.acquire(request, client, false);
-                done = true;
-            },
-            asio::detached);
-        while (!done) io_.run_one();
-        return result;
+    LeaseTest() {
+        store::SqliteOptions options;
+        options.path = folder_ + "/pool.db";
+        store_ = store::open_sqlite(options).value();
+        scheduler_.emplace(io_, *store_);
+        leases_.emplace(io_, children_, counters_, *scheduler_);
+        scheduler_->set_changed([this] { leases_->mirror(); });
+        Member self;
+        self.id = "server";
+        self.name = "host";
+        self.control_address = "127.0.0.1:56001";
+        EXPECT_TRUE(scheduler_->open(self, std::chrono::seconds(600)));
+        Report report;
+        report.backend = "soft";
+        for (const uint32_t ordinal : {0u, 1u}) {
+            Gpu gpu;
+            gpu.ordinal = ordinal;
+            gpu.memory_mib = 4096;
+            gpu.telemetry = nlohmann::json::object();
+            report.gpus.push_back(gpu);
+        }
+        EXPECT_TRUE(scheduler_->put_gpus(report));
+    }
+    ~LeaseTest() override {
+        leases_->stop();
+        scheduler_->close();
+        std::filesystem::remove_all(folder_);
     }
 
+    LeasePointer acquire(const pool::Request& request, bool persistent = false) {
+        pool::Claim claim;
+        claim.id = random_uuid();
+        claim.client = "client";
+        claim.ask = request;
+        claim.timeout = std::chrono::seconds(0);
+        claim.persistent = persistent;
+        LeaseNote note;
+        fill_random(ticket_.data(), ticket_.size());
+        note.ticket_digest = digest_of(ticket_);
+        note.client = {"host", 1, "user", "program"};
+        claim.note = to_json(note);
+        pool::Client client;
+        client.id = "client";
+        const auto standing = scheduler_->submit(claim, client);
+        if (!standing) return nullptr;
+        leases_->mirror();
+        return leases_->by_id(claim.id);
+    }
+    uint64_t free_mib(size_t device) const {
+        return scheduler_->pool()->room("server").devices[device].free_mib;
+    }
     void run_until_gone(const LeasePointer& lease) {
-        while (leases_.by_id(lease->id)) io_.run_one();
+        while (leases_->by_id(lease->id)) io_.run_one();
     }
-
-    LeasePointer with_worker(const pool::Request& request, const std::string& script) {
-        auto lease = acquire(request);
-        EXPECT_TRUE(lease);
+    pid_t add_worker(const LeasePointer& lease, const std::string& script) {
         ChildPlan plan;
         plan.path = "/bin/sh";
         plan.arguments = {"sh", "-c", script};
         plan.environment = {"PATH=/usr/bin:/bin"};
         const auto pid = start_child(plan);
         EXPECT_TRUE(pid);
-        leases_.add_worker(*lease, *pid);
-        return *lease;
+        leases_->add_worker(lease, *pid, *lease->free_slot());
+        return *pid;
     }
 
+    char path_[32] = "/tmp/bitfusion-lease-XXXXXX";
+    std::string folder_ = mkdtemp(path_);
     asio::io_context io_;
     Counters counters_;
     Children children_{io_};
-    Leases leases_{io_, children_, counters_, std::chrono::seconds(600)};
+    std::unique_ptr<store::Store> store_;
+    std::optional<Scheduler> scheduler_;
+    std::optional<Leases> leases_;
+    wire::Ticket ticket_{};
 };
 
 TEST_F(LeaseTest, IsFoundByIdAndTicketUntilItEnds) {
     const auto lease = acquire({1, 1024, {}});
     ASSERT_TRUE(lease);
-    EXPECT_EQ((*lease)->id.size(), 36u);
-    EXPECT_EQ(leases_.by_id((*lease)->id), *lease);
-    EXPECT_EQ(leases_.by_ticket((*lease)->ticket), *lease);
-    wire::Ticket other = (*lease)->ticket;
+    EXPECT_EQ(leases_->by_ticket(ticket_), lease);
+    wire::Ticket other = ticket_;
     other[31] ^= 1;
-    EXPECT_EQ(leases_.by_ticket(other), nullptr);
-    EXPECT_EQ(pool::free_mib(leases_.state(), 0), 3072u);
-    leases_.end(*lease, "test");
-    EXPECT_EQ(leases_.by_id((*lease)->id), nullptr);
-    EXPECT_EQ(leases_.by_ticket((*lease)->ticket), nullptr);
-    EXPECT_EQ(pool::free_mib(leases_.state(), 0), 4096u);
-    leases_.end(*lease, "again");
+    EXPECT_EQ(leases_->by_ticket(other), nullptr);
+    EXPECT_EQ(free_mib(0), 3072u);
+    leases_->end(lease->id, "test");
+    EXPECT_EQ(leases_->by_id(lease->id), nullptr);
+    EXPECT_EQ(leases_->by_ticket(ticket_), nullptr);
+    EXPECT_EQ(free_mib(0), 4096u);
     EXPECT_EQ(counters_.leases_ended, 1u);
 }
 
-TEST_F(LeaseTest, TicketsDiffer) {
-    const auto one = acquire({1, 1, {}});
-    const auto other = acquire({1, 1, {}});
-    ASSERT_TRUE(one && other);
-    EXPECT_NE((*one)->ticket, (*other)->ticket);
-    EXPECT_NE((*one)->id, (*other)->id);
+TEST_F(LeaseTest, TheStoreNeverHasTheTicket) {
+    ASSERT_TRUE(acquire({1, 1024, {}}));
+    const auto everything = store_->read("");
+    ASSERT_TRUE(everything);
+    EXPECT_FALSE(everything->entries.empty());
+    for (const store::Entry& entry : everything->entries)
+        EXPECT_EQ(entry.value.find(wire::to_hex(ticket_)), std::string::npos) << entry.key;
 }
 
 TEST_F(LeaseTest, MemoryReturnsOnlyWhenTheLastWorkerIsGone) {
-    const LeasePointer lease = with_worker({2, {}, {}}, "exec cat /dev/zero > /dev/null");
-    leases_.end(lease, "test");
+    const LeasePointer lease = acquire({2, {}, {}});
+    ASSERT_TRUE(lease);
+    add_worker(lease, "exec cat /dev/zero > /dev/null");
+    leases_->end(lease->id, "test");
     EXPECT_TRUE(lease->ending);
-    EXPECT_EQ(leases_.by_ticket(lease->ticket), nullptr);
-    EXPECT_EQ(pool::free_mib(leases_.state(), 0), 0u);
-    EXPECT_EQ(leases_.running(), 0u);
+    EXPECT_EQ(leases_->by_ticket(ticket_), nullptr);
+    EXPECT_EQ(free_mib(0), 0u);
+    EXPECT_EQ(leases_->running(), 0u);
     run_until_gone(lease);
-    EXPECT_EQ(pool::free_mib(leases_.state(), 0), 4096u);
+    EXPECT_EQ(free_mib(0), 4096u);
     EXPECT_EQ(counters_.workers_failed, 0u);
 }
 
 TEST_F(LeaseTest, AWorkerThatIgnoresTermIsKilled) {
     int ends[2];
     ASSERT_EQ(pipe(ends), 0);
-    auto lease = acquire({1, {}, {}});
+    const auto lease = acquire({1, {}, {}});
     ASSERT_TRUE(lease);
     ChildPlan plan;
     plan.path = "/bin/sh";
@@ -104,78 +142,64 @@ TEST_F(LeaseTest, AWorkerThatIgnoresTermIsKilled) {
     ASSERT_TRUE(pid);
     char line[6];
     ASSERT_EQ(read(ends[0], line, sizeof line), 6);
-    leases_.add_worker(*lease, *pid);
+    leases_->add_worker(lease, *pid, 0);
     const auto before = Clock::now();
-    leases_.end(*lease, "test");
-    run_until_gone(*lease);
+    leases_->end(lease->id, "test");
+    run_until_gone(lease);
     EXPECT_GE(Clock::now() - before, std::chrono::milliseconds(1900));
     EXPECT_EQ(kill(*pid, 0), -1);
     close(ends[0]);
     close(ends[1]);
 }
 
-TEST_F(LeaseTest, ARequestThatFitsWhenEndingLeasesAreGoneWaitsForThem) {
-    const LeasePointer lease = with_worker({2, {}, {}}, "exec cat /dev/zero > /dev/null");
-    const auto refused = acquire({1, 1, {}});
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().error.code, 409);
-    EXPECT_TRUE(refused.error().may_fit_later);
-    leases_.end(lease, "test");
-    const auto next = acquire({2, {}, {}});
-    ASSERT_TRUE(next) << next.error().error.what;
-}
-
-TEST_F(LeaseTest, AWorkerThatFailsLeavesTheLeaseAndIsCounted) {
-    const LeasePointer lease = with_worker({1, {}, {}}, "exit 3");
+TEST_F(LeaseTest, AWorkerThatFailsLeavesTheLeaseButNotItsShare) {
+    const LeasePointer lease = acquire({1, 4000, {}});
+    ASSERT_TRUE(lease);
+    lease->usage->slots[0].bytes[0] = 3000;
+    lease->usage->slots[1].bytes[0] = 500;
+    lease->usage->bytes[0] = 3500;
+    add_worker(lease, "exit 3");
     while (!lease->workers.empty()) io_.run_one();
     EXPECT_EQ(counters_.workers_failed, 1u);
-    EXPECT_EQ(leases_.by_ticket(lease->ticket), lease);
+    EXPECT_EQ(leases_->by_ticket(ticket_), lease);
+    EXPECT_EQ(lease->used_bytes(0), 500u);
 }
 
-TEST_F(LeaseTest, AccountingIsSharedSealedAndReadable) {
+TEST_F(LeaseTest, UsageMemoryCannotShrink) {
     const auto lease = acquire({1, {}, {}});
     ASSERT_TRUE(lease);
-    EXPECT_EQ((*lease)->used_bytes(0), 0u);
+    EXPECT_EQ(lease->used_bytes(0), 0u);
     const uint64_t used = 123456789;
-    EXPECT_EQ(pwrite((*lease)->accounting.get(), &used, sizeof used, 8), 8);
-    EXPECT_EQ((*lease)->used_bytes(1), used);
-    EXPECT_EQ((*lease)->used_bytes(512), 0u);
-    EXPECT_EQ(ftruncate((*lease)->accounting.get(), 0), -1);
+    EXPECT_EQ(pwrite(lease->usage.descriptor(), &used, sizeof used, 8), 8);
+    EXPECT_EQ(lease->used_bytes(1), used);
+    EXPECT_EQ(lease->used_bytes(512), 0u);
+    EXPECT_EQ(ftruncate(lease->usage.descriptor(), 0), -1);
 }
 
 TEST_F(LeaseTest, DevicesDoNotVanishUnderALease) {
     const auto lease = acquire({2, 1024, {}});
     ASSERT_TRUE(lease);
-    EXPECT_FALSE(leases_.set_devices({{0, 4096}}));
-    EXPECT_FALSE(leases_.set_devices({{0, 4096}, {1, 1000}}));
-    EXPECT_TRUE(leases_.set_devices({{0, 4096}, {1, 4096}, {2, 4096}}));
-    leases_.end(*lease, "test");
-    EXPECT_TRUE(leases_.set_devices({{0, 4096}}));
+    Report fewer;
+    fewer.backend = "soft";
+    EXPECT_FALSE(scheduler_->put_gpus(fewer));
+    EXPECT_EQ(free_mib(0), 3072u);
 }
 
-TEST(LeaseTimeout, ALeaseThatNobodyUsesEnds) {
-    asio::io_context io;
-    Counters counters;
-    Children children(io);
-    Leases leases(io, children, counters, std::chrono::seconds(1));
-    ASSERT_TRUE(leases.set_devices({{0, 10}}));
-    LeasePointer lease;
-    asio::co_spawn(
-        io,
-        [&]() -> Task<void> {
-            const pool::Request request;
-            const Client client;
-            lease = *co_await leases.acquire(request, client, false);
-        },
-        asio::detached);
-    while (!lease) io.run_one();
-    leases.set_held(lease, true);
-    const auto held_until = Clock::now() + std::chrono::milliseconds(2500);
-    while (Clock::now() < held_until) io.run_one_until(held_until);
-    EXPECT_EQ(leases.by_id(lease->id), lease);
-    leases.set_held(lease, false);
-    while (leases.by_id(lease->id)) io.run_one();
-    EXPECT_EQ(lease->end_reason, "nobody held or used it for the auto-release timeout");
+TEST_F(LeaseTest, AnotherManagerFindsOnlyPersistentLeases) {
+    ASSERT_TRUE(acquire({1, 1024, {}}));
+    const auto session = acquire({1, 512, {}}, true);
+    ASSERT_TRUE(session);
+    scheduler_->close();
+    Scheduler next(io_, *store_);
+    ASSERT_TRUE(next.open(scheduler_->self(), std::chrono::seconds(600)));
+    size_t granted = 0;
+    for (const pool::Lease& lease : next.mine()) {
+        if (lease.state != pool::LeaseState::kGranted) continue;
+        ++granted;
+        EXPECT_EQ(lease.id, session->id);
+    }
+    EXPECT_EQ(granted, 1u);
+    next.close();
 }
 
 }  // namespace

@@ -9,9 +9,9 @@ using asio::ip::tcp;
 Result<uint16_t> open_listener(tcp::acceptor& acceptor, const std::string& address, uint16_t port,
                                const char* flag) {
     boost::system::error_code error;
-    const auto ip = asio::ip::make_address_v4(address, error);
+    const auto ip = asio::ip::make_address(address, error);
     const tcp::endpoint endpoint(ip, port);
-    if (!error) acceptor.open(tcp::v4(), error);
+    if (!error) acceptor.open(endpoint.protocol(), error);
     if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
@@ -33,11 +33,16 @@ Task<bool> accept_again(tcp::acceptor& acceptor, boost::system::error_code error
     co_return acceptor.is_open();
 }
 
+std::string address_text(const std::string& ip, uint16_t port) {
+    const bool v6 = ip.find(':') != std::string::npos;
+    return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
+}
+
 std::string peer_text(const tcp::socket& socket) {
     boost::system::error_code error;
     const auto endpoint = socket.remote_endpoint(error);
     if (error) return "?";
-    return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+    return address_text(endpoint.address().to_string(), endpoint.port());
 }
 
 }  // namespace bitfusion::daemon

@@ -17,6 +17,8 @@ Result<uint16_t> open_listener(asio::ip::tcp::acceptor& acceptor, const std::str
 // loop would help nobody) and is true.
 Task<bool> accept_again(asio::ip::tcp::acceptor& acceptor, boost::system::error_code error, const char* port);
 
+// "10.0.0.7:41234", "[fd00::7]:41234"
+std::string address_text(const std::string& ip, uint16_t port);
 // "10.0.0.7:41234", or "?" for a socket that is gone.
 std::string peer_text(const asio::ip::tcp::socket& socket);
 

@@ -82,13 +82,14 @@ constexpr const char* kNotJson =
 }  // namespace
 
 const std::vector<Route>& look_routes() {
+    using identity::Role;
     static const std::vector<Route> all = {
-        {verb::get, "/metrics"},         {verb::get, "/v1/stats"},
-        {verb::put, "/v1/health/{id}"},  {verb::get, "/v1/history"},
-        {verb::get, "/v1/interfaces"},   {verb::post, "/v1/probes"},
-        {verb::get, "/v1/backups"},      {verb::post, "/v1/backups"},
-        {verb::get, "/v1/backups/{id}"}, {verb::delete_, "/v1/backups/{id}"},
-        {verb::post, "/v1/restore"},
+        {verb::get, "/metrics", Role::kViewer},          {verb::get, "/v1/stats", Role::kClient},
+        {verb::put, "/v1/health/{id}", Role::kOperator}, {verb::get, "/v1/history", Role::kViewer},
+        {verb::get, "/v1/interfaces", Role::kClient},    {verb::post, "/v1/probes", Role::kClient},
+        {verb::get, "/v1/backups", Role::kOperator},     {verb::post, "/v1/backups", Role::kOperator},
+        {verb::get, "/v1/backups/{id}", Role::kAdmin},   {verb::delete_, "/v1/backups/{id}", Role::kAdmin},
+        {verb::post, "/v1/restore", Role::kAdmin},
     };
     return all;
 }

@@ -2,36 +2,53 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
 #include "base/log.h"
 #include "daemon/child.h"
+#include "daemon/control_tls.h"
 #include "daemon/dispatcher.h"
+#include "daemon/gpu_lock.h"
 #include "daemon/http_server.h"
+#include "daemon/init.h"
 #include "daemon/inventory.h"
 #include "daemon/lease.h"
+#include "daemon/listen.h"
 #include "daemon/look_routes.h"
 #include "daemon/observer.h"
 #include "daemon/probe.h"
 #include "daemon/routes.h"
+#include "daemon/scheduler.h"
+#include "store/open.h"
 
 namespace bitfusion::daemon {
 namespace {
 
 constexpr auto kAnyAge = std::chrono::milliseconds(0);
 
+constexpr rlim_t kFewOpenFiles = 4096;
+
 void raise_open_files() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < kFewOpenFiles) {
+        BF_LOG("daemon", kWarn,
+               "at most %llu files can be open: connections may fail with \"cannot allocate memory\"; raise "
+               "the limit: "
+               "ulimit -n 4096 or more, or LimitNOFILE= of the service",
+               static_cast<unsigned long long>(limit.rlim_max));
+    }
 }
 
 // Complete or absent: written beside its place and renamed.
@@ -65,21 +82,56 @@ std::string root_of(const std::string& worker) {
     return root;
 }
 
+// What makes the server trusted; nothing of it where it is insecure.
+struct Trust {
+    std::optional<StateFolder> folder;
+    std::optional<link::TlsServer> data;
+    std::unique_ptr<asio::ssl::context> control;
+    std::optional<identity::Registry> registry;
+};
+
+// The folder of a server that remembers nothing; it goes with the process.
+class ScratchFolder {
+  public:
+    ScratchFolder() {
+        char path[] = "/tmp/bitfusion-manager-XXXXXX";
+        if (mkdtemp(path) != nullptr) path_ = path;
+    }
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+    ~ScratchFolder() {
+        std::error_code ignored;
+        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    }
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
 class Manager {
   public:
-    Manager(asio::io_context& io, const Settings& settings, const Installation& installation)
+    Manager(asio::io_context& io, const Settings& settings, const Installation& installation,
+            store::Store& store, Trust trust, std::string server_id)
         : io_(io),
           settings_(settings),
+          trust_(std::move(trust)),
+          server_id_(std::move(server_id)),
           children_(io),
           inventory_(io, children_, installation.worker, inventory_arguments(settings)),
-          leases_(io, children_, counters_, settings.auto_release_timeout),
+          scheduler_(io, store),
+          leases_(io, children_, counters_, scheduler_),
           observer_(io, settings, inventory_, leases_, counters_, root_of(installation.worker)),
           probes_(io),
           look_(settings, inventory_, counters_, observer_, probes_, installation.version),
-          api_(inventory_, leases_, counters_, look_, installation.version),
-          control_(io, settings, api_, leases_, counters_),
-          data_(io, settings, installation.worker, inventory_, leases_, counters_, probes_),
-          signals_(io, SIGTERM, SIGINT) {}
+          api_({inventory_, scheduler_, leases_, counters_, look_,
+                trust_.registry ? &*trust_.registry : nullptr, trust_.folder ? &*trust_.folder : nullptr,
+                installation.version}),
+          control_(io, settings, trust_.control.get(), api_, leases_, counters_),
+          data_(io, settings, installation.worker, inventory_, leases_, counters_, probes_, admission()),
+          signals_(io, SIGTERM, SIGINT) {
+        scheduler_.set_changed([this] { leases_.mirror(); });
+    }
 
     Status open() {
         auto control = control_.listen();
@@ -88,8 +140,19 @@ class Manager {
         if (!data) return tl::unexpected(data.error());
         control_port_ = *control;
         data_port_ = *data;
-        api_.set_ports({control_port_, data_port_});
+        const bool any = settings_.listen == "0.0.0.0" || settings_.listen == "::";
+        const std::string host = !settings_.advertise.empty() ? settings_.advertise
+                                 : any                        ? server_name_of(settings_)
+                                                              : settings_.listen;
+        Member self;
+        self.id = server_id_;
+        self.name = server_name_of(settings_);
+        self.control_address = address_text(host, control_port_);
+        self.data_address = address_text(host, data_port_);
+        if (trust_.data) self.pin = link::hex_of(trust_.data->pin().data(), trust_.data->pin().size());
+        api_.set_place({control_port_, data_port_, settings_.advertise, self.pin});
         look_.set_data_port(data_port_);
+        if (auto opened = scheduler_.open(self, settings_.auto_release_timeout); !opened) return opened;
         signals_.async_wait([this](const boost::system::error_code& error, int number) {
             if (error) return;
             BF_LOG("daemon", kInfo, "signal %d: ending", number);
@@ -102,9 +165,33 @@ class Manager {
     const Status& outcome() const { return outcome_; }
 
   private:
+    Dispatcher::Admission admission() {
+        Dispatcher::Admission admission;
+        if (trust_.data) admission.tls = &*trust_.data;
+        if (trust_.registry) {
+            admission.admitted = [this](const std::string& token) {
+                return trust_.registry->still_admitted(token, time(nullptr));
+            };
+        }
+        return admission;
+    }
+
+    Status lock_gpus() {
+        if (inventory_.report().backend != "real") return {};
+        std::vector<std::string> uuids;
+        for (const Gpu& gpu : inventory_.report().gpus) uuids.push_back(gpu.uuid);
+        return locks_.take(uuids);
+    }
+
     Task<void> begin() {
         co_await inventory_.refresh(kAnyAge);
+        outcome_ = lock_gpus();
+        if (!outcome_) {
+            asio::co_spawn(io_, shut_down(), asio::detached);
+            co_return;
+        }
         api_.take_inventory();
+        leases_.mirror();
         if (ending_) co_return;
         observer_.start([this] { api_.take_inventory(); });
         control_.start();
@@ -113,8 +200,8 @@ class Manager {
     }
 
     void announce() {
-        const std::string control = settings_.listen + ":" + std::to_string(control_port_);
-        const std::string data = settings_.listen + ":" + std::to_string(data_port_);
+        const std::string control = address_text(settings_.listen, control_port_);
+        const std::string data = address_text(settings_.listen, data_port_);
         if (!settings_.port_file.empty()) {
             outcome_ = write_port_file(settings_.port_file, "control=" + control + "\ndata=" + data + "\n");
             if (!outcome_) {
@@ -136,7 +223,10 @@ class Manager {
         observer_.stop();
         control_.stop();
         data_.stop();
+        leases_.stop();
+        api_.close();
         co_await leases_.end_all("the manager ends");
+        scheduler_.close();
         // Lets the connections that held a lease say so before the loop stops.
         co_await asio::post(io_, kNoThrow);
         io_.stop();
@@ -144,9 +234,13 @@ class Manager {
 
     asio::io_context& io_;
     const Settings& settings_;
+    Trust trust_;
+    std::string server_id_;
     Counters counters_;
+    GpuLocks locks_;
     Children children_;
     Inventory inventory_;
+    Scheduler scheduler_;
     Leases leases_;
     Observer observer_;
     Probes probes_;
@@ -161,25 +255,79 @@ class Manager {
     Status outcome_;
 };
 
+// A server that others cannot reach may begin a pool by itself; any other must be told to, or it would take
+// the place of a pool that it should join.
+Status begin_pool(const Settings& settings, const StateFolder& folder) {
+    if (folder.initialised()) return {};
+    if (!settings.loopback()) {
+        return fail("this server belongs to no pool yet (" + folder.path() +
+                    " has no certificate): run 'bitfusion init' " +
+                    "on the pool's first server once, or copy the authority of the pool that it joins: "
+                    "bitfusion init "
+                    "--authority FOLDER");
+    }
+    InitOptions options;
+    options.client_dir = usual_client_folder();
+    if (options.client_dir.empty() || access((options.client_dir + "/client.yaml").c_str(), F_OK) == 0) {
+        options.client_dir = folder.file("admin");
+    }
+    auto done = initialise(settings, options);
+    if (!done) return tl::unexpected(done.error());
+    BF_LOG("daemon", kInfo, "a pool was begun in %s; its administrator's token is in %s",
+           folder.path().c_str(), options.client_dir.c_str());
+    return {};
+}
+
+Result<Trust> open_trust(const Settings& settings, const StateFolder& folder, store::Store& store) {
+    Trust trust;
+    if (settings.insecure) return trust;
+    auto data = link::TlsServer::open(folder.server_certificate(), folder.server_key());
+    if (!data) return tl::unexpected(data.error());
+    auto control = open_control_tls(folder);
+    if (!control) return tl::unexpected(control.error());
+    auto registry = identity::Registry::open(store);
+    if (!registry) return tl::unexpected(registry.error());
+    trust.folder = folder;
+    trust.data.emplace(std::move(*data));
+    trust.control = std::move(*control);
+    trust.registry = std::move(*registry);
+    return trust;
+}
+
 }  // namespace
 
 Status run_manager(const Settings& settings, const Installation& installation) {
     signal(SIGPIPE, SIG_IGN);
+    umask(077);  // what is written here is keys and who has what
     raise_open_files();
     if (access(installation.worker.c_str(), X_OK) != 0) {
         return fail("cannot run " + installation.worker + ": " + strerror(errno) +
                         "; install the complete bundle, bin and lib side by side",
                     errno);
     }
-    if (settings.listen != "127.0.0.1") {
+    const bool scratch = settings.insecure && settings.state_dir.empty();
+    const auto scratch_folder = scratch ? std::make_unique<ScratchFolder>() : nullptr;
+    const StateFolder folder = scratch ? StateFolder(scratch_folder->path()) : state_folder_of(settings);
+    if (settings.insecure) {
         BF_LOG("daemon", kWarn,
-               "listening on %s without TLS: anyone who reaches ports of this address can use its GPUs",
-               settings.listen.c_str());
+               "insecure: no TLS and no tokens; every user of this machine can use its GPUs and read what "
+               "travels");
+    } else if (auto begun = begin_pool(settings, folder); !begun) {
+        return begun;
     }
+    if (auto made = folder.make(); !made) return made;
+    auto store = open_store(settings, folder.database());
+    if (!store) return tl::unexpected(store.error());
+    auto trust = open_trust(settings, folder, **store);
+    if (!trust) return tl::unexpected(trust.error());
+    const auto server_id = folder.server_id();
+    if (!server_id) return tl::unexpected(server_id.error());
     // The manager outlives the io_context's queue: coroutines that are still suspended die with the queue
     // first.
     auto io = std::make_unique<asio::io_context>(1);
-    Manager manager(*io, settings, installation);
+    Settings effective = settings;
+    if (!scratch) effective.state_dir = folder.path();
+    Manager manager(*io, effective, installation, **store, std::move(*trust), *server_id);
     if (auto opened = manager.open(); !opened) return opened;
     io->run();
     return manager.outcome();

@@ -1,8 +1,6 @@
 #include "daemon/probe.h"
 
 #include <array>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <vector>
 
 #include "base/log.h"
@@ -35,38 +33,38 @@ bool Probes::take(const wire::Ticket& ticket) {
     return good;
 }
 
-Task<void> Probes::serve(std::shared_ptr<tcp::socket> socket) {
+Task<void> Probes::serve(std::shared_ptr<DataConnection> kept) {
     const std::shared_ptr<void> slot = slots_;
+    DataConnection& connection = *kept;
+    tcp::socket& socket = connection.socket();
     asio::steady_timer deadline(io_, kProbeLife);
-    deadline.async_wait([socket](const boost::system::error_code& error) {
+    deadline.async_wait([kept](const boost::system::error_code& error) {
         boost::system::error_code ignored;
-        if (!error) socket->close(ignored);
+        if (!error) kept->socket().close(ignored);
     });
     boost::system::error_code ignored;
-    socket->set_option(tcp::no_delay(true), ignored);
-    const std::vector<uint8_t> welcome = wire::encode(wire::Welcome{});
-    if (const auto [error, sent] = co_await asio::async_write(*socket, asio::buffer(welcome), kNoThrow);
-        error)
-        co_return;
-    std::vector<uint8_t> message;
+    socket.set_option(tcp::no_delay(true), ignored);
+    std::vector<uint8_t> welcome = wire::encode(wire::Welcome{});
+    const Status welcomed = co_await connection.write(std::move(welcome));
+    if (!welcomed) co_return;
     size_t total = 0;
     for (size_t count = 0; count < kMostMessages; ++count) {
         std::array<uint8_t, 4> head{};
-        const auto [head_error, head_got] = co_await asio::async_read(*socket, asio::buffer(head), kNoThrow);
-        if (head_error) co_return;
+        const Status head_read = co_await connection.read(head.data(), head.size());
+        if (!head_read) co_return;
         const size_t length = head[0] | head[1] << 8 | head[2] << 16 | static_cast<size_t>(head[3]) << 24;
         total += length;
         if (length == 0 || length > kMostMessageBytes || total > kMostBytes) {
             BF_LOG("daemon", kInfo, "a probe ends: %zu bytes are more than it may send", length);
             break;
         }
-        message.resize(length);
-        const auto [error, got] = co_await asio::async_read(*socket, asio::buffer(message), kNoThrow);
-        if (error) co_return;
-        const auto [write_error, sent] = co_await asio::async_write(*socket, asio::buffer(message), kNoThrow);
-        if (write_error) co_return;
+        std::vector<uint8_t> message(length);
+        const Status body_read = co_await connection.read(message.data(), length);
+        if (!body_read) co_return;
+        const Status written = co_await connection.write(std::move(message));
+        if (!written) co_return;
     }
-    socket->shutdown(tcp::socket::shutdown_send, ignored);
+    socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
 }  // namespace bitfusion::daemon

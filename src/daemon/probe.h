@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "daemon/async.h"
+#include "daemon/data_connection.h"
 #include "wire/hello.h"
 
 namespace bitfusion::daemon {
@@ -37,7 +38,7 @@ class Probes {
     // Whether one more can be served now.
     bool has_room() const { return slots_.use_count() <= kMostAtOnce; }
     // Admits the connection and echoes until the client ends or a limit is reached.
-    Task<void> serve(std::shared_ptr<tcp::socket> socket);
+    Task<void> serve(std::shared_ptr<DataConnection> connection);
 
   private:
     asio::io_context& io_;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "daemon/dispatcher.h"
+#include "daemon/listen.h"
 #include "daemon/look_routes.h"
 #include "wire/hello.h"
 
@@ -11,61 +12,23 @@ namespace bitfusion::daemon {
 namespace {
 
 using boost::beast::http::verb;
+using identity::Role;
 using nlohmann::json;
 
-constexpr const char* kLeasesPath = "/v1/leases";
-constexpr uint64_t kMostGpus = 64;
-constexpr uint64_t kMostMemoryMib = UINT64_C(1) << 40;
 constexpr auto kFresh = std::chrono::seconds(2);
+constexpr int kLoginsASecond = 5;
 
-std::string stamp(std::chrono::system_clock::time_point when) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
-    tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
-}
-
-json parts_of(const Lease& lease, const Report& report, bool with_use) {
-    json devices = json::array();
-    for (size_t i = 0; i < lease.grant.parts.size(); ++i) {
-        const pool::Part& part = lease.grant.parts[i];
-        json device = {{"ordinal", part.ordinal}, {"memory_mib", part.memory_mib}};
-        for (const Gpu& gpu : report.gpus) {
-            if (gpu.ordinal != part.ordinal) continue;
-            device["uuid"] = gpu.uuid;
-            device["name"] = gpu.name;
-        }
-        if (with_use) device["used_mib"] = lease.used_bytes(i) >> 20;
-        devices.push_back(std::move(device));
+// Where the pattern has {id}, the path's segment goes to `id`.
+bool matches(const std::string& pattern, const std::string& path, std::string* id) {
+    const size_t brace = pattern.find("{id}");
+    if (brace == std::string::npos) return pattern == path;
+    const std::string tail = pattern.substr(brace + 4);
+    if (path.size() <= brace + tail.size() || path.compare(0, brace, pattern, 0, brace) != 0 ||
+        !path.ends_with(tail)) {
+        return false;
     }
-    return devices;
-}
-
-Result<std::string> client_text(const json& client, const char* key) {
-    const auto found = client.find(key);
-    if (found == client.end() || found->is_null()) return std::string();
-    if (!found->is_string()) return fail(std::string("client.") + key + " must be a text");
-    return harmless(found->get_ref<const std::string&>(), 255);
-}
-
-Status parse_client(const json& object, Client* client) {
-    if (!object.is_object()) return fail("client must be an object {host, pid, user, program}");
-    const std::pair<const char*, std::string*> texts[] = {
-        {"host", &client->host}, {"user", &client->user}, {"program", &client->program}};
-    for (const auto& [key, place] : texts) {
-        auto text = client_text(object, key);
-        if (!text) return tl::unexpected(text.error());
-        *place = std::move(*text);
-    }
-    const auto pid = object.find("pid");
-    if (pid != object.end()) {
-        if (!pid->is_number_unsigned() || pid->get<uint64_t>() > INT32_MAX)
-            return fail("client.pid must be a process id");
-        client->pid = pid->get<int64_t>();
-    }
-    return {};
+    *id = path.substr(brace, path.size() - brace - tail.size());
+    return id->find('/') == std::string::npos;
 }
 
 }  // namespace
@@ -73,10 +36,37 @@ Status parse_client(const json& object, Client* client) {
 const std::vector<Route>& routes() {
     static const std::vector<Route> all = [] {
         std::vector<Route> list = {
-            {verb::get, "/v1/server"},           {verb::get, "/v1/leases"},
-            {verb::post, "/v1/leases"},          {verb::delete_, "/v1/leases/{id}"},
-            {verb::get, "/v1/leases/{id}/hold"}, {verb::get, "/v1/openapi.json"},
-            {verb::get, "/v1/health"},
+            {verb::get, "/v1/openapi.json", Role::kNobody, &Api::openapi},
+            {verb::post, "/v1/login", Role::kNobody, &Api::login},
+            {verb::get, "/v1/health", Role::kClient, &Api::health},
+            {verb::get, "/v1/server", Role::kClient, nullptr, &Api::server},
+            {verb::post, "/v1/claim_id", Role::kClient, &Api::claim_id},
+            {verb::get, "/v1/leases", Role::kClient, &Api::list_leases},
+            {verb::post, "/v1/leases", Role::kClient, nullptr, &Api::create_lease},
+            {verb::delete_, "/v1/leases/{id}", Role::kClient, nullptr, &Api::delete_lease},
+            {verb::get, "/v1/leases/{id}/hold", Role::kClient, &Api::hold_lease},
+            {verb::get, "/v1/claims", Role::kClient, &Api::list_claims},
+            {verb::get, "/v1/claims/{id}", Role::kClient, &Api::get_claim},
+            {verb::delete_, "/v1/claims/{id}", Role::kClient, &Api::delete_claim},
+            {verb::get, "/v1/clients", Role::kViewer, &Api::list_clients},
+            {verb::put, "/v1/clients/{id}", Role::kOperator, &Api::put_client},
+            {verb::delete_, "/v1/clients/{id}", Role::kOperator, &Api::delete_client},
+            {verb::get, "/v1/servers", Role::kClient, &Api::list_servers},
+            {verb::put, "/v1/servers/{id}", Role::kOperator, &Api::put_server},
+            {verb::delete_, "/v1/servers/{id}", Role::kAdmin, &Api::delete_server},
+            {verb::get, "/v1/settings", Role::kViewer, &Api::get_settings},
+            {verb::put, "/v1/settings", Role::kOperator, &Api::put_settings},
+            {verb::get, "/v1/tokens", Role::kAdmin, &Api::list_tokens},
+            {verb::post, "/v1/tokens", Role::kAdmin, &Api::create_token},
+            {verb::put, "/v1/tokens/{id}", Role::kAdmin, &Api::put_token},
+            {verb::delete_, "/v1/tokens/{id}", Role::kAdmin, &Api::delete_token},
+            {verb::get, "/v1/tokens/{id}/bundle", Role::kAdmin, &Api::token_bundle},
+            {verb::get, "/v1/users", Role::kAdmin, &Api::list_people},
+            {verb::post, "/v1/users", Role::kAdmin, &Api::create_person},
+            {verb::put, "/v1/users/{id}", Role::kAdmin, &Api::put_person},
+            {verb::delete_, "/v1/users/{id}", Role::kAdmin, &Api::delete_person},
+            {verb::get, "/v1/certificates", Role::kViewer, &Api::list_certificates},
+            {verb::post, "/v1/certificates/rotate", Role::kAdmin, &Api::rotate_certificate},
         };
         list.insert(list.end(), look_routes().begin(), look_routes().end());
         return list;
@@ -88,97 +78,118 @@ uint64_t most_body_bytes(const std::string& target) {
     return target.starts_with("/v1/restore") ? kMostBackupBytes : 65536;
 }
 
-Reply error_reply(unsigned status, const std::string& text) {
+Reply json_reply(json body, unsigned status) {
     Reply reply;
     reply.status = status;
-    reply.body = {{"error", text}};
+    reply.body = std::move(body);
     return reply;
 }
 
-namespace {
-
-// Replies are put together outside of coroutines, where g++ 12 moves braced temporaries bit by bit.
-Reply ended_reply(const std::string& id) {
-    Reply reply;
-    reply.body = {{"id", id}, {"state", "ended"}};
-    return reply;
+Reply error_reply(unsigned status, const std::string& text) {
+    return json_reply(json{{"error", text}}, status);
 }
 
-Reply openapi_reply() {
-    Reply reply;
-    reply.body = openapi_document();
-    return reply;
+Reply error_reply(const Error& error) {
+    const bool status = error.code >= 400 && error.code < 600;
+    return error_reply(status ? static_cast<unsigned>(error.code) : 503, error.what);
 }
 
-Reply refused_reply(const Leases::Refused& refused) {
-    Reply reply = error_reply(static_cast<unsigned>(refused.error.code), refused.error.what);
-    reply.body["may_fit_later"] = refused.may_fit_later;
-    return reply;
+Result<json> object_of(const Asked& asked) {
+    json body = json::parse(asked.request.body, nullptr, false);
+    if (!body.is_object()) return fail("the body is not a JSON object; see /v1/openapi.json", 400);
+    return body;
 }
 
-}  // namespace
-
-Result<LeaseRequest> parse_lease_request(const std::string& body) {
-    const json root = json::parse(body, nullptr, false);
-    if (!root.is_object()) return fail("the body is not a JSON object; see /v1/openapi.json");
-    LeaseRequest request;
-    const auto gpus = root.find("gpus");
-    if (gpus == root.end() || !gpus->is_number_unsigned() || gpus->get<uint64_t>() < 1 ||
-        gpus->get<uint64_t>() > kMostGpus) {
-        return fail("gpus must be a whole number from 1 to 64");
+Result<identity::Caller> Api::caller_of(const ApiRequest& request, const std::string& path) {
+    if (parts_.registry == nullptr) {
+        identity::Caller everybody;
+        everybody.role = Role::kAdmin;
+        everybody.name = "local";
+        everybody.client = "local";
+        everybody.host = request.host.empty() ? "localhost" : request.host;
+        return everybody;
     }
-    request.pool.gpus = gpus->get<uint32_t>();
-    if (const auto memory = root.find("memory_mib"); memory != root.end() && !memory->is_null()) {
-        if (!memory->is_number_unsigned() || memory->get<uint64_t>() < 1 ||
-            memory->get<uint64_t>() > kMostMemoryMib) {
-            return fail("memory_mib must be a whole number of MiB, at least 1");
-        }
-        request.pool.memory_mib = memory->get<uint64_t>();
+    if (request.bearer.empty()) {
+        if (path == "/v1/openapi.json" || path == "/v1/login") return identity::Caller();
+        return fail(
+            "no token was shown; put the client's bundle into ~/.bitfusion (the pool's administrator makes "
+            "it with: "
+            "bitfusion token create)",
+            401);
     }
-    if (const auto fraction = root.find("fraction"); fraction != root.end() && !fraction->is_null()) {
-        if (!fraction->is_number()) return fail("fraction must be a number above 0.0 and at most 1.0");
-        request.pool.fraction = fraction->get<double>();
-    }
-    if (const auto hold = root.find("hold"); hold != root.end()) {
-        if (!hold->is_boolean()) return fail("hold must be true or false");
-        request.hold = hold->get<bool>();
-    }
-    if (const auto client = root.find("client"); client != root.end()) {
-        if (auto parsed = parse_client(*client, &request.client); !parsed)
-            return tl::unexpected(parsed.error());
-    }
-    return request;
+    return parts_.registry->authenticate(request.bearer, request.machine, request.host, time(nullptr));
 }
 
-Api::Api(Inventory& inventory, Leases& leases, Counters& counters, LookApi& look, std::string version)
-    : inventory_(inventory),
-      leases_(leases),
-      counters_(counters),
-      look_(look),
-      version_(std::move(version)) {}
+Task<Reply> Api::answer(ApiRequest request) {
+    Asked asked;
+    const size_t mark = request.target.find('?');
+    asked.path = request.target.substr(0, mark);
+    if (mark != std::string::npos) asked.query = request.target.substr(mark + 1);
+    const Route* found = nullptr;
+    bool path_exists = false;
+    for (const Route& route : routes()) {
+        std::string id;
+        if (!matches(route.path, asked.path, &id)) continue;
+        path_exists = true;
+        if (route.verb != request.verb) continue;
+        found = &route;
+        asked.id = id;
+    }
+    // Who does not say who he is learns nothing, not even which paths there are.
+    auto caller = caller_of(request, asked.path);
+    if (!caller) {
+        BF_LOG("daemon", kInfo, "request from %s refused: %s", request.host.c_str(),
+               caller.error().what.c_str());
+        co_return error_reply(caller.error());
+    }
+    if (!path_exists) co_return error_reply(404, "no such path; see /v1/openapi.json");
+    if (found == nullptr) co_return error_reply(405, "this path has another method; see /v1/openapi.json");
+    if (caller->role < found->least) {
+        co_return error_reply(403, caller->name + " has the role " + identity::text_of(caller->role) +
+                                       ", and this needs " + identity::text_of(found->least) +
+                                       "; ask an administrator of the pool");
+    }
+    asked.caller = std::move(*caller);
+    if (found->serve_later == nullptr && found->serve == nullptr)
+        co_return parts_.look.answer(found->path, asked.id, request);
+    asked.request = std::move(request);
+    if (found->serve_later != nullptr) co_return co_await (this->*found->serve_later)(std::move(asked));
+    co_return (this->*found->serve)(asked);
+}
 
 void Api::take_inventory() {
-    std::vector<pool::Device> devices;
-    for (const Gpu& gpu : inventory_.report().gpus) devices.push_back({gpu.ordinal, gpu.memory_mib});
-    if (auto set = leases_.set_devices(devices); !set)
+    if (auto set = parts_.scheduler.put_gpus(parts_.inventory.report()); !set)
         BF_LOG("daemon", kError, "%s", set.error().what.c_str());
 }
 
-Task<Reply> Api::server(std::string query, std::string local_ip) {
-    const Report& report = inventory_.report();
-    if (query == "fresh=true" || !report.error.empty()) {
-        co_await inventory_.refresh(kFresh);
+Reply Api::openapi(const Asked&) { return json_reply(openapi_document()); }
+
+std::string Api::own_address(const std::string& local_ip, uint16_t port) const {
+    return address_text(place_.advertised.empty() ? local_ip : place_.advertised, port);
+}
+
+Task<Reply> Api::server(Asked asked) {
+    const Report& report = parts_.inventory.report();
+    if (asked.query == "fresh=true" || !report.error.empty()) {
+        co_await parts_.inventory.refresh(kFresh);
         take_inventory();
     }
-    co_return server_reply(local_ip);
+    co_return server_reply(asked.request.local_ip);
 }
 
 Reply Api::server_reply(const std::string& local_ip) const {
-    const Report& report = inventory_.report();
+    const Report& report = parts_.inventory.report();
+    const pool::Pool* pool = parts_.scheduler.pool();
+    const std::string& self = parts_.scheduler.self().id;
+    const bool known = pool != nullptr && pool->server(self) != nullptr;
+    const pool::Room room = known ? pool->room(self) : pool::Room();
     json gpus = json::array();
     for (const Gpu& gpu : report.gpus) {
         json one = gpu.telemetry;
-        const uint64_t free = pool::free_mib(leases_.state(), gpu.ordinal);
+        uint64_t free = known ? 0 : gpu.memory_mib;
+        for (const pool::Room::Device& device : room.devices) {
+            if (device.ordinal == gpu.ordinal) free = device.free_mib;
+        }
         one["ordinal"] = gpu.ordinal;
         one["uuid"] = gpu.uuid;
         one["name"] = gpu.name;
@@ -187,148 +198,91 @@ Reply Api::server_reply(const std::string& local_ip) const {
         one["allocated_mib"] = gpu.memory_mib - std::min(free, gpu.memory_mib);
         gpus.push_back(std::move(one));
     }
-    Reply reply;
-    reply.body = {{"version", version_},
-                  {"protocol", wire::kProtocolVersion},
-                  {"leader", true},
-                  {"control_address", local_ip + ":" + std::to_string(ports_.control)},
-                  {"data_address", local_ip + ":" + std::to_string(ports_.data)},
-                  {"backend", report.backend},
-                  {"driver_version", report.driver_version},
-                  {"cuda_version", report.cuda_version},
-                  {"inventory_error", report.error},
-                  {"running_tasks", leases_.running()},
-                  {"gpus", std::move(gpus)}};
-    return reply;
+    return json_reply({{"version", parts_.version},
+                       {"protocol", wire::kProtocolVersion},
+                       {"id", self},
+                       {"hostname", parts_.scheduler.self().name},
+                       {"leader", parts_.scheduler.leading()},
+                       {"accepts", !known || pool->server(self)->accepts},
+                       {"secure", parts_.registry != nullptr},
+                       {"control_address", own_address(local_ip, place_.control_port)},
+                       {"data_address", own_address(local_ip, place_.data_port)},
+                       {"backend", report.backend},
+                       {"driver_version", report.driver_version},
+                       {"cuda_version", report.cuda_version},
+                       {"inventory_error", report.error},
+                       {"running_tasks", parts_.leases.running()},
+                       {"waiting", pool != nullptr ? pool->waiting().size() : 0},
+                       {"gpus", std::move(gpus)}});
 }
 
-Task<Reply> Api::create_lease(ApiRequest request) {
-    const std::string type = request.content_type.substr(0, request.content_type.find(';'));
-    if (type != "application/json")
-        co_return error_reply(415, "the body must be application/json; set Content-Type");
-    auto parsed = parse_lease_request(request.body);
-    if (!parsed) co_return error_reply(400, parsed.error().what);
-    auto lease = co_await leases_.acquire(parsed->pool, parsed->client, parsed->hold);
-    if (!lease) co_return refused_reply(lease.error());
-    co_return granted_reply(*lease, request.local_ip);
-}
-
-Reply Api::granted_reply(const LeasePointer& lease, const std::string& local_ip) const {
-    Reply reply;
-    reply.status = 201;
-    reply.unsent = lease;
-    reply.body = {{"id", lease->id},
-                  {"ticket", wire::to_hex(lease->ticket)},
-                  {"data_address", local_ip + ":" + std::to_string(ports_.data)},
-                  {"memory_mib", lease->grant.partition_mib},
-                  {"devices", parts_of(*lease, inventory_.report(), false)}};
-    return reply;
-}
-
-Task<Reply> Api::delete_lease(std::string id) {
-    const LeasePointer lease = leases_.by_id(id);
-    if (!lease) co_return error_reply(404, "no lease has this id; list them with GET /v1/leases");
-    leases_.end(lease, "released");
-    co_await leases_.gone(lease);
-    co_return ended_reply(id);
-}
-
-Reply Api::list_leases() const {
-    json list = json::array();
-    for (const auto& [id, lease] : leases_.all()) {
-        list.push_back({{"id", id},
-                        {"state", lease->ending ? "ending" : "active"},
-                        {"held", lease->held},
-                        {"created", stamp(lease->created)},
-                        {"workers", lease->workers.size()},
-                        {"memory_mib", lease->grant.partition_mib},
-                        {"client",
-                         {{"host", lease->client.host},
-                          {"pid", lease->client.pid},
-                          {"user", lease->client.user},
-                          {"program", lease->client.program}}},
-                        {"devices", parts_of(*lease, inventory_.report(), true)}});
+Reply Api::claim_id(const Asked& asked) {
+    json body = {{"client", asked.caller.client},
+                 {"name", asked.caller.host},
+                 {"role", identity::text_of(asked.caller.role)},
+                 {"expires", nullptr}};
+    if (parts_.registry != nullptr && !asked.caller.token.empty()) {
+        const auto token = parts_.registry->token(asked.caller.token);
+        if (token && token->expires != 0) body["expires"] = identity::stamp(token->expires);
     }
-    Reply reply;
-    reply.body = {{"leases", std::move(list)}};
-    return reply;
+    const pool::Pool* pool = parts_.scheduler.pool();
+    const pool::Client* client = pool == nullptr ? nullptr : pool->client(asked.caller.client);
+    const auto idle = client != nullptr && client->idle_limit ? *client->idle_limit
+                      : pool != nullptr                       ? pool->settings().idle_limit
+                                                              : std::chrono::minutes(0);
+    body["idle_limit_minutes"] = idle.count();
+    return json_reply(std::move(body));
 }
 
-Reply Api::hold_lease(const std::string& id) {
-    const LeasePointer lease = leases_.by_id(id);
-    if (!lease || lease->ending)
-        return error_reply(404, "no lease has this id; list them with GET /v1/leases");
-    if (lease->held)
-        return error_reply(409, "the lease is held by another connection already; close that first");
-    Reply reply;
-    reply.hold = lease;
-    return reply;
+Reply Api::login(const Asked& asked) {
+    const auto body = object_of(asked);
+    if (!body) return error_reply(body.error());
+    if (parts_.registry == nullptr) return error_reply(404, "this server is insecure: it knows no people");
+    const auto name = body->find("name");
+    const auto password = body->find("password");
+    if (name == body->end() || password == body->end() || !name->is_string() || !password->is_string())
+        return error_reply(400, "name and password are needed, both texts");
+    // Each try costs us a tenth of a second, so that guessing costs the guesser's time and not ours.
+    const auto now = Clock::now();
+    if (now - login_second_ > std::chrono::seconds(1)) {
+        login_second_ = now;
+        logins_ = 0;
+    }
+    if (++logins_ > kLoginsASecond)
+        return error_reply(429, "too many logins at a time; try again in a second");
+    const auto session =
+        parts_.registry->log_in(name->get<std::string>(), password->get<std::string>(), time(nullptr));
+    if (!session) {
+        BF_LOG("daemon", kWarn, "login as %s refused", harmless(name->get<std::string>(), 32).c_str());
+        return error_reply(session.error());
+    }
+    return json_reply({{"session", *session}});
 }
 
-Reply Api::health(const std::string& query) const {
-    Reply reply;
-    json checks = look_.health(query == "fresh=true");
-    reply.body = {{"status", checks["status"]},
-                  {"checks", checks["checks"]},
-                  {"inventory_error", inventory_.report().error},
-                  {"counters",
-                   {{"control_connections", counters_.control_connections},
-                    {"control_requests", counters_.control_requests},
-                    {"control_malformed", counters_.control_malformed},
-                    {"control_timeouts", counters_.control_timeouts},
-                    {"control_overload", counters_.control_overload},
-                    {"data_connections", counters_.data_connections},
-                    {"hello_malformed", counters_.hello_malformed},
-                    {"hello_timeouts", counters_.hello_timeouts},
-                    {"hello_version", counters_.hello_version},
-                    {"hello_ticket", counters_.hello_ticket},
-                    {"hello_busy", counters_.hello_busy},
-                    {"hello_overload", counters_.hello_overload},
-                    {"workers_started", counters_.workers_started},
-                    {"workers_failed", counters_.workers_failed},
-                    {"leases_granted", counters_.leases_granted},
-                    {"leases_refused", counters_.leases_refused},
-                    {"leases_ended", counters_.leases_ended}}}};
-    return reply;
-}
-
-Task<Reply> Api::answer(ApiRequest request) {
-    const size_t mark = request.target.find('?');
-    const std::string path = request.target.substr(0, mark);
-    const std::string query = mark == std::string::npos ? "" : request.target.substr(mark + 1);
-    std::string id;
-    std::string known = path;
-    const std::string prefix = std::string(kLeasesPath) + "/";
-    for (const Route& route : look_routes()) {
-        const std::string pattern = route.path;
-        const size_t hole = pattern.find("{id}");
-        if (hole == std::string::npos || !path.starts_with(pattern.substr(0, hole))) continue;
-        id = path.substr(hole);
-        if (!id.empty() && id.find('/') == std::string::npos) known = pattern;
-    }
-    if (path.starts_with(prefix)) {
-        const size_t slash = path.find('/', prefix.size());
-        id = path.substr(prefix.size(), slash == std::string::npos ? slash : slash - prefix.size());
-        known = prefix + "{id}" + (slash == std::string::npos ? "" : path.substr(slash));
-    }
-    bool path_exists = false;
-    bool route_exists = false;
-    for (const Route& route : routes()) {
-        path_exists = path_exists || known == route.path;
-        route_exists = route_exists || (known == route.path && request.verb == route.verb);
-    }
-    if (!path_exists) co_return error_reply(404, "no such path; see /v1/openapi.json");
-    if (!route_exists) co_return error_reply(405, "this path has another method; see /v1/openapi.json");
-    for (const Route& route : look_routes()) {
-        if (known == route.path && request.verb == route.verb) co_return look_.answer(known, id, request);
-    }
-    if (known == "/v1/server") co_return co_await server(query, request.local_ip);
-    if (known == "/v1/health") co_return health(query);
-    if (known == "/v1/openapi.json") co_return openapi_reply();
-    if (known == "/v1/leases/{id}/hold") co_return hold_lease(id);
-    if (known == "/v1/leases/{id}") co_return co_await delete_lease(id);
-    if (request.verb == verb::post) co_return co_await create_lease(std::move(request));
-    co_return list_leases();
+Reply Api::health(const Asked& asked) {
+    const json checks = parts_.look.health(asked.query == "fresh=true");
+    const Counters& counters = parts_.counters;
+    return json_reply({{"status", checks["status"]},
+                       {"checks", checks["checks"]},
+                       {"inventory_error", parts_.inventory.report().error},
+                       {"counters",
+                        {{"control_connections", counters.control_connections},
+                         {"control_requests", counters.control_requests},
+                         {"control_malformed", counters.control_malformed},
+                         {"control_timeouts", counters.control_timeouts},
+                         {"control_overload", counters.control_overload},
+                         {"data_connections", counters.data_connections},
+                         {"hello_malformed", counters.hello_malformed},
+                         {"hello_timeouts", counters.hello_timeouts},
+                         {"hello_version", counters.hello_version},
+                         {"hello_ticket", counters.hello_ticket},
+                         {"hello_busy", counters.hello_busy},
+                         {"hello_overload", counters.hello_overload},
+                         {"workers_started", counters.workers_started},
+                         {"workers_failed", counters.workers_failed},
+                         {"leases_granted", counters.leases_granted},
+                         {"leases_refused", counters.leases_refused},
+                         {"leases_ended", counters.leases_ended}}}});
 }
 
 }  // namespace bitfusion::daemon

@@ -56,21 +56,64 @@ TEST(LeaseRequest, ReadsAComplete) {
     const auto request = parse_lease_request(
         R"({"gpus":2,"memory_mib":1024,"hold":true,"client":{"host":"h","pid":7,"user":"u","program":"p\n"}})");
     ASSERT_TRUE(request) << request.error().what;
-    EXPECT_EQ(request->pool.gpus, 2u);
-    EXPECT_EQ(request->pool.memory_mib, 1024u);
+    EXPECT_EQ(request->claim.ask.gpus, 2u);
+    EXPECT_EQ(request->claim.ask.memory_mib, 1024u);
+    EXPECT_EQ(request->claim.timeout.count(), 0);
     EXPECT_TRUE(request->hold);
     EXPECT_EQ(request->client.pid, 7);
     EXPECT_EQ(request->client.program, "p?");
     EXPECT_TRUE(parse_lease_request(R"({"gpus":1,"memory_mib":null,"fraction":0.5})"));
 }
 
+TEST(LeaseRequest, ReadsWhatItWaitsFor) {
+    const auto request = parse_lease_request(
+        R"({"gpus":1,"timeout_s":1800,"persistent":true,"filters":["device.name=Tesla","server.cuda-version>=12"],)"
+        R"("servers":["10.0.0.7:56001"],"id":"01234567-89ab-4cde-8f01-23456789abcd"})");
+    ASSERT_TRUE(request) << request.error().what;
+    EXPECT_EQ(request->claim.timeout, std::chrono::minutes(30));
+    EXPECT_TRUE(request->claim.persistent);
+    EXPECT_EQ(request->claim.filters.size(), 2u);
+    EXPECT_EQ(request->claim.servers, std::vector<std::string>{"10.0.0.7:56001"});
+    EXPECT_FALSE(request->ticket);
+}
+
+TEST(Routes, OnlyTheDoorIsOpenToNobody) {
+    for (const Route& route : routes()) {
+        const std::string path = route.path;
+        EXPECT_EQ(route.least == identity::Role::kNobody, path == "/v1/openapi.json" || path == "/v1/login")
+            << path;
+        EXPECT_FALSE(route.serve != nullptr && route.serve_later != nullptr) << path;
+        if (path.starts_with("/v1/tokens") || path.starts_with("/v1/users"))
+            EXPECT_EQ(route.least, identity::Role::kAdmin) << path;
+    }
+}
+
 TEST(LeaseRequest, RefusesOthers) {
-    for (const char* text :
-         {"", "[]", "{}", R"({"gpus":0})", R"({"gpus":-1})", R"({"gpus":1.5})", R"({"gpus":"1"})",
-          R"({"gpus":65})", R"({"gpus":1,"memory_mib":0})", R"({"gpus":1,"memory_mib":1e99})",
-          R"({"gpus":1,"memory_mib":"1"})", R"({"gpus":1,"fraction":"x"})", R"({"gpus":1,"hold":1})",
-          R"({"gpus":1,"client":[]})", R"({"gpus":1,"client":{"pid":-1}})",
-          R"({"gpus":1,"client":{"user":7}})", R"({"gpus":1)"}) {
+    for (const char* text : {"",
+                             "[]",
+                             "{}",
+                             R"({"gpus":0})",
+                             R"({"gpus":-1})",
+                             R"({"gpus":1.5})",
+                             R"({"gpus":"1"})",
+                             R"({"gpus":65})",
+                             R"({"gpus":1,"memory_mib":0})",
+                             R"({"gpus":1,"memory_mib":1e99})",
+                             R"({"gpus":1,"memory_mib":"1"})",
+                             R"({"gpus":1,"fraction":"x"})",
+                             R"({"gpus":1,"hold":1})",
+                             R"({"gpus":1,"client":[]})",
+                             R"({"gpus":1,"client":{"pid":-1}})",
+                             R"({"gpus":1,"client":{"user":7}})",
+                             R"({"gpus":1)",
+                             R"({"gpus":1,"timeout_s":-1})",
+                             R"({"gpus":1,"timeout_s":99999999})",
+                             R"({"gpus":1,"id":"x"})",
+                             R"({"gpus":1,"ticket":"00"})",
+                             R"({"gpus":1,"filters":["nonsense"]})",
+                             R"({"gpus":1,"filters":"device.id=0"})",
+                             R"({"gpus":1,"servers":[7]})",
+                             R"({"gpus":1,"persistent":"yes"})"}) {
         EXPECT_FALSE(parse_lease_request(text)) << text;
     }
     EXPECT_FALSE(parse_lease_request(std::string(60000, '[')));

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <yaml-cpp/yaml.h>
 
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -27,11 +28,35 @@ std::string environment_name(std::string key) {
     return "BITFUSION_" + key;
 }
 
+std::set<std::string> words_of(const std::string& list) {
+    std::set<std::string> words;
+    std::istringstream in(list);
+    for (std::string word; std::getline(in, word, ',');) {
+        const size_t first = word.find_first_not_of(' ');
+        if (first != std::string::npos)
+            words.insert(word.substr(first, word.find_last_not_of(' ') - first + 1));
+    }
+    return words;
+}
+
+// The settings that are taken as they are.
+std::string* text_setting(const std::string& key, Settings* settings) {
+    if (key == "port-file") return &settings->port_file;
+    if (key == "advertise") return &settings->advertise;
+    if (key == "server-name") return &settings->server_name;
+    if (key == "etcd-ca-file") return &settings->etcd_ca_file;
+    if (key == "etcd-certificate-file") return &settings->etcd_certificate_file;
+    if (key == "etcd-key-file") return &settings->etcd_key_file;
+    return nullptr;
+}
+
 Status apply(const std::string& key, const std::string& value, Settings* settings) {
     if (key == "listen") {
-        in_addr address{};
-        if (inet_pton(AF_INET, value.c_str(), &address) != 1)
-            return fail("an IPv4 address is expected, such as 127.0.0.1 or 0.0.0.0");
+        std::array<uint8_t, 16> address{};
+        if (inet_pton(AF_INET, value.c_str(), address.data()) != 1 &&
+            inet_pton(AF_INET6, value.c_str(), address.data()) != 1) {
+            return fail("an IP address is expected, such as 127.0.0.1, 0.0.0.0, ::1 or ::");
+        }
         settings->listen = value;
     } else if (key == "control-port" || key == "data-port") {
         auto port = parse_number(value, 65535);
@@ -77,17 +102,57 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
         auto count = parse_number(value, 100000);
         if (!count) return tl::unexpected(count.error());
         settings->history_series = static_cast<uint32_t>(*count);
-    } else if (key == "port-file") {
-        settings->port_file = value;
+    } else if (key == "insecure") {
+        if (value != "true" && value != "false" && value != "1" && value != "0")
+            return fail("true or false is expected");
+        settings->insecure = value == "true" || value == "1";
+    } else if (key == "roles") {
+        settings->roles = words_of(value);
+        for (const std::string& role : settings->roles) {
+            if (role != "server" && role != "scheduler" && role != "analytics")
+                return fail("a list of server, scheduler and analytics is expected");
+        }
+        if (settings->roles.empty())
+            return fail("at least one of server, scheduler and analytics is expected");
+    } else if (key == "etcd") {
+        const auto endpoints = words_of(value);
+        settings->etcd.assign(endpoints.begin(), endpoints.end());
+        for (const std::string& endpoint : endpoints) {
+            if (!endpoint.starts_with("http://") && !endpoint.starts_with("https://"))
+                return fail("endpoints such as https://10.0.0.7:2379, separated by ',', are expected");
+        }
+    } else if (std::string* const text = text_setting(key, settings); text != nullptr) {
+        *text = value;
     }
     return {};
+}
+
+struct Chosen {
+    std::string value;
+    const char* origin;
+};
+
+Chosen choose(const SettingRow& row, const Values& flags, const Environment& environment,
+              const Values& file) {
+    if (const auto flag = flags.find(row.key); flag != flags.end()) return {flag->second, "flag"};
+    if (const auto in_environment = environment(environment_name(row.key)))
+        return {*in_environment, "environment"};
+    if (const auto in_file = file.find(row.key); in_file != file.end()) return {in_file->second, "file"};
+    return {row.fallback, "default"};
+}
+
+std::string origin_text(const SettingRow& row, const std::string& origin) {
+    if (origin == "flag") return "--" + std::string(row.key);
+    if (origin == "environment") return environment_name(row.key);
+    if (origin == "file") return std::string(row.key) + " in the settings file";
+    return "the default of " + std::string(row.key);
 }
 
 }  // namespace
 
 const std::vector<SettingRow>& setting_rows() {
     static const std::vector<SettingRow> rows = {
-        {"listen", "127.0.0.1", "IPv4 address to listen on"},
+        {"listen", "127.0.0.1", "IPv4 or IPv6 address to listen on"},
         {"control-port", "56001", "port of the REST API; 0 picks a free one"},
         {"data-port", "55001", "port of the data connections; 0 picks a free one"},
         {"backend", "auto",
@@ -97,11 +162,26 @@ const std::vector<SettingRow>& setting_rows() {
         {"software-capability", "8.9", "compute capability of the software GPUs (backend soft)"},
         {"software-launch-limit", "0s", "end a kernel that runs longer (s, m, h); 0s: never (backend soft)"},
         {"auto-release-timeout", "10m", "end a lease that nobody holds or uses for this long (s, m, h)"},
+        {"port-file", "", "file that receives the two listening addresses when the manager is ready"},
         {"state-dir", "",
-         "folder for history, backups and which health checks count; without it nothing is kept"},
+         "folder of the pool's keys and database, of history and backups; empty: /var/lib/bitfusion, or for "
+         "users other than root "
+         "~/.local/state/bitfusion"},
         {"metrics-interval", "10s", "how often GPUs are measured (s, m, h)"},
         {"history-series", "1024", "the most series that the history keeps, 134 KiB each and 8 a GPU"},
-        {"port-file", "", "file that receives the two listening addresses when the manager is ready"},
+        {"insecure", "false",
+         "true: no TLS and no tokens, and nothing is remembered; loopback addresses only"},
+        {"advertise", "",
+         "address or name under which clients reach this server; empty: the address by which they came"},
+        {"server-name", "", "name of this server in listings; empty: the host's"},
+        {"roles", "server,scheduler,analytics",
+         "what this process does: server serves its GPUs, scheduler gives them out, analytics tells of them"},
+        {"etcd", "",
+         "endpoints of the etcd that the servers of a pool share, separated by ','; empty: this server is "
+         "the pool"},
+        {"etcd-ca-file", "", "authority of etcd's certificates (https)"},
+        {"etcd-certificate-file", "", "certificate for etcd (https)"},
+        {"etcd-key-file", "", "its key"},
     };
     return rows;
 }
@@ -160,11 +240,16 @@ Result<Values> parse_settings_text(const std::string& text, const std::string& p
             const auto key = entry.first.as<std::string>();
             bool known = false;
             for (const SettingRow& row : setting_rows()) known = known || key == row.key;
-            if (!known) return fail(path + " has the unknown key '" + key + "'; see: bitfusion help manager");
+            const std::string where = path + " line " + std::to_string(entry.first.Mark().line + 1);
+            if (!known)
+                return fail(where + " has the unknown key '" + key + "'; see: bitfusion help manager");
             if (!entry.second.IsScalar() && !entry.second.IsNull())
-                return fail(path + ": the value of '" + key +
+                return fail(where + ": the value of '" + key +
                             "' must be one word; see: bitfusion help manager");
             values[key] = entry.second.IsNull() ? "" : entry.second.as<std::string>();
+            Settings scratch;
+            if (auto applied = apply(key, values[key], &scratch); !applied)
+                return fail(where + ": " + key + " is '" + values[key] + "': " + applied.error().what);
         }
     } catch (const YAML::Exception& error) {
         return fail(path + " is not YAML: " + error.what() + "; correct or remove the file");
@@ -185,28 +270,33 @@ Result<Values> read_settings_file(const std::string& path, bool required) {
     return parse_settings_text(text.str(), path);
 }
 
+bool Settings::loopback() const { return listen == "::1" || listen.starts_with("127."); }
+
 Result<Settings> resolve_settings(const Values& flags, const Environment& environment, const Values& file) {
     Settings settings;
     for (const SettingRow& row : setting_rows()) {
-        std::string value = row.fallback;
-        std::string origin = "the default of " + std::string(row.key);
-        if (const auto in_file = file.find(row.key); in_file != file.end()) {
-            value = in_file->second;
-            origin = std::string(row.key) + " in the settings file";
-        }
-        const std::string name = environment_name(row.key);
-        if (const auto in_environment = environment(name)) {
-            value = *in_environment;
-            origin = name;
-        }
-        if (const auto flag = flags.find(row.key); flag != flags.end()) {
-            value = flag->second;
-            origin = "--" + std::string(row.key);
-        }
-        if (auto applied = apply(row.key, value, &settings); !applied)
-            return fail(origin + " is '" + value + "': " + applied.error().what);
+        const Chosen chosen = choose(row, flags, environment, file);
+        if (auto applied = apply(row.key, chosen.value, &settings); !applied)
+            return fail(origin_text(row, chosen.origin) + " is '" + chosen.value +
+                        "': " + applied.error().what);
+    }
+    if (settings.insecure && !settings.loopback()) {
+        return fail(
+            "insecure is for loopback addresses and listen is '" + settings.listen +
+            "': without TLS and tokens anybody could use the GPUs; run 'bitfusion init' once and leave "
+            "insecure out");
     }
     return settings;
+}
+
+std::vector<SettingOrigin> explain_settings(const Values& flags, const Environment& environment,
+                                            const Values& file) {
+    std::vector<SettingOrigin> rows;
+    for (const SettingRow& row : setting_rows()) {
+        const Chosen chosen = choose(row, flags, environment, file);
+        rows.push_back({row.key, chosen.value, chosen.origin, environment_name(row.key)});
+    }
+    return rows;
 }
 
 }  // namespace bitfusion::daemon

@@ -2,7 +2,8 @@
 //
 // One table names every key; a key's value comes from, in this order: the flag --key, the environment
 // BITFUSION_KEY (capitals, '-' as '_'), the YAML file (top-level mapping of the same keys), the default.
-// Pure but for read_settings_file. Errors name the key, where its value came from and what is allowed.
+// Pure but for read_settings_file. Errors name the key, where its value came from and what is allowed; those
+// of a file also the line.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +20,7 @@
 namespace bitfusion::daemon {
 
 struct Settings {
-    std::string listen;  // IPv4
+    std::string listen;  // IPv4 or IPv6 address
     uint16_t control_port = 0;
     uint16_t data_port = 0;
     std::string backend;  // auto, soft or real
@@ -28,9 +30,19 @@ struct Settings {
     std::chrono::seconds software_launch_limit{0};  // 0: none
     std::chrono::seconds auto_release_timeout{0};
     std::string port_file;  // empty: none
-    std::string state_dir;  // empty: nothing is kept
+    std::string state_dir;  // empty: by whoever runs it
+    bool insecure = false;
+    std::string advertise;    // address for others; empty: the one they came by
+    std::string server_name;  // empty: the host's
+    std::set<std::string> roles;
     std::chrono::seconds metrics_interval{10};
     uint32_t history_series = 1024;
+    std::vector<std::string> etcd;  // endpoints; empty: a database of this server alone
+    std::string etcd_ca_file;
+    std::string etcd_certificate_file;
+    std::string etcd_key_file;
+
+    bool loopback() const;  // of `listen`
 };
 
 struct SettingRow {
@@ -46,6 +58,17 @@ using Environment = std::function<std::optional<std::string>(const std::string&)
 
 // `flags` holds only what was given; `file` what the settings file holds.
 Result<Settings> resolve_settings(const Values& flags, const Environment& environment, const Values& file);
+
+// The same for people: every key with its value and where that comes from: "flag", "environment", "file",
+// "default".
+struct SettingOrigin {
+    std::string key;
+    std::string value;
+    std::string origin;
+    std::string environment;  // the variable that would set it
+};
+std::vector<SettingOrigin> explain_settings(const Values& flags, const Environment& environment,
+                                            const Values& file);
 
 // Reads the YAML mapping. A file that does not exist is empty unless `required`. Unknown keys are errors.
 Result<Values> read_settings_file(const std::string& path, bool required);

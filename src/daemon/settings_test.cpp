@@ -61,6 +61,41 @@ TEST(Settings, YamlFile) {
     EXPECT_FALSE(parse_settings_text("backend: [soft\n", "f.yaml"));
 }
 
+TEST(Settings, AnErrorOfTheFileNamesItsLine) {
+    const auto unknown = parse_settings_text("backend: soft\n\ncolour: red\n", "f.yaml");
+    ASSERT_FALSE(unknown);
+    EXPECT_NE(unknown.error().what.find("f.yaml line 3 has the unknown key 'colour'"), std::string::npos)
+        << unknown.error().what;
+    const auto wrong = parse_settings_text("# ports\ncontrol-port: 70000\n", "f.yaml");
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().what.find("f.yaml line 2: control-port is '70000'"), std::string::npos)
+        << wrong.error().what;
+}
+
+TEST(Settings, InsecureIsForLoopbackOnly) {
+    EXPECT_TRUE(resolve_settings({{"insecure", "true"}}, nothing, {}));
+    EXPECT_TRUE(resolve_settings({{"insecure", "true"}, {"listen", "::1"}}, nothing, {}));
+    EXPECT_FALSE(resolve_settings({{"insecure", "true"}, {"listen", "0.0.0.0"}}, nothing, {}));
+    EXPECT_FALSE(resolve_settings({{"insecure", "perhaps"}}, nothing, {}));
+    EXPECT_TRUE(resolve_settings({{"listen", "::"}}, nothing, {}));
+}
+
+TEST(Settings, ExplainsWhereEachComesFrom) {
+    const auto environment = [](const std::string& name) -> std::optional<std::string> {
+        if (name == "BITFUSION_DATA_PORT") return "2";
+        return std::nullopt;
+    };
+    std::map<std::string, std::string> origins;
+    for (const SettingOrigin& row :
+         explain_settings({{"control-port", "3"}}, environment, {{"backend", "soft"}}))
+        origins[row.key] = row.value + " " + row.origin;
+    EXPECT_EQ(origins["control-port"], "3 flag");
+    EXPECT_EQ(origins["data-port"], "2 environment");
+    EXPECT_EQ(origins["backend"], "soft file");
+    EXPECT_EQ(origins["listen"], "127.0.0.1 default");
+    EXPECT_EQ(origins.size(), setting_rows().size());
+}
+
 TEST(Settings, DurationsAndSizes) {
     EXPECT_EQ(*parse_duration("10"), std::chrono::seconds(10));
     EXPECT_EQ(*parse_duration("10m"), std::chrono::minutes(10));

@@ -24,6 +24,10 @@ Error from_store(const Error& error) { return {error.what, 503}; }
 
 }  // namespace
 
+std::string client_of(const std::string& token, const std::string& machine) {
+    return uuid_of("client " + token + " " + machine);
+}
+
 Result<Registry> Registry::open(store::Store& store) {
     for (int i = 0; i < kTries; ++i) {
         const auto found = store.read(kKeyOfPool);
@@ -85,7 +89,7 @@ Result<Caller> Registry::authenticate(const std::string& bearer, const std::stri
     caller.name = "token " + *id;
     caller.token = *id;
     caller.host = host;
-    caller.client = uuid_of("client " + *id + " " + machine);
+    caller.client = client_of(*id, machine);
     return caller;
 }
 

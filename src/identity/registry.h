@@ -28,6 +28,9 @@ struct Caller {
     std::string host;
 };
 
+// The pool's id of the client that shows this token on this machine.
+std::string client_of(const std::string& token, const std::string& machine);
+
 class Registry {
   public:
     // Makes the pool's key where there is none yet.

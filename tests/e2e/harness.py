@@ -6,9 +6,11 @@ Waiting is always for a condition with a deadline, never for a time.
 import http.client
 import json
 import os
+import re
 import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -89,13 +91,19 @@ def children(pid):
 
 
 class Manager:
-    def __init__(self, *arguments, environment=None):
+    """Insecure unless `secure`: then a pool of its own is begun in its folder, and `client_dir` is its administrator."""
+
+    def __init__(self, *arguments, environment=None, secure=False, state=None):
+        self.secure = secure
         self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-e2e-")
         ports = os.path.join(self.folder.name, "ports")
         self.log_path = os.path.join(self.folder.name, "log")
         self.log_file = open(self.log_path, "wb")
         command = [BITFUSION, "manager", "--control-port", "0", "--data-port", "0", "--port-file", ports]
         command += ["--backend", "soft", *arguments]
+        self.state = state or os.path.join(self.folder.name, "state")
+        self.client_dir = os.path.join(self.state, "admin")
+        command += ["--state-dir", self.state] if secure or state else ["--insecure", "true"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log_file,
                                         env=clean_environment(**(environment or {})))
         self.ready_line = self.process.stdout.readline().decode()
@@ -113,20 +121,32 @@ class Manager:
             return log.read()
 
     def address(self, which):
-        host, port = getattr(self, which).split(":")
-        return host, int(port)
+        host, _, port = getattr(self, which).rpartition(":")
+        return host.strip("[]"), int(port)
 
     def ask(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection(*self.address("control"), timeout=DEADLINE)
+        if self.secure:
+            trust = ssl.create_default_context(cafile=os.path.join(self.client_dir, "ca.crt"))
+            trust.check_hostname = False
+            connection = http.client.HTTPSConnection(*self.address("control"), timeout=DEADLINE, context=trust)
         try:
             sent = {"Content-Type": "application/json"} if body is not None else {}
+            if self.secure:
+                sent["Authorization"] = "Bearer " + self.token()
+                sent["Bitfusion-Machine"] = "0" * 64
             sent.update(headers or {})
             text = body if isinstance(body, (str, bytes, type(None))) else json.dumps(body)
             connection.request(method, path, text, sent)
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            data = response.read()
+            return response.status, data if response.getheader("Content-Type") == "application/x-tar" else json.loads(data)
         finally:
             connection.close()
+
+    def token(self, folder=None):
+        with open(os.path.join(folder or self.client_dir, "client.yaml")) as lines:
+            return re.search(r"token: (\S+)", lines.read()).group(1)
 
     def fetch(self, method, path, body=None, headers=None):
         """(status, content type, bytes)"""

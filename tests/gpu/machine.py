@@ -68,7 +68,7 @@ class Manager:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [self.program, "manager", "--listen", "127.0.0.1", "--control-port", "0", "--data-port", "0", "--backend", self.backend],
+            [self.program, "manager", "--insecure", "true", "--listen", "127.0.0.1", "--control-port", "0", "--data-port", "0", "--backend", self.backend],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         reader = threading.Thread(target=lambda: self.errors.extend(self.process.stderr))
         reader.start()

@@ -1,0 +1,14 @@
+// ControlTls: the control port's side of TLS 1.3.
+#pragma once
+
+#include <boost/asio/ssl/context.hpp>
+#include <memory>
+
+#include "base/result.h"
+#include "daemon/state_folder.h"
+
+namespace bitfusion::daemon {
+
+Result<std::unique_ptr<boost::asio::ssl::context>> open_control_tls(const StateFolder& folder);
+
+}  // namespace bitfusion::daemon
