@@ -24,7 +24,8 @@ struct Usage {
     std::atomic<uint64_t> bytes[kMostGpus];  // of the whole lease, per GPU of the lease
     std::atomic<uint64_t> activity;          // grows with every batch of messages that a worker serves
     uint64_t reserved[384 - kMostGpus - 1];
-    std::atomic<uint64_t> received_bytes;  // what the workers have received, sent and answered (worker/traffic.h)
+    std::atomic<uint64_t>
+        received_bytes;  // what the workers have received, sent and answered (worker/traffic.h)
     std::atomic<uint64_t> sent_bytes;
     std::atomic<uint64_t> answers;
     uint64_t reserved_too[512 - 384 - 3];
