@@ -284,6 +284,10 @@ std::optional<NothingOptions> nothing_of(const std::string& name) {
 Result<Command> help_of(Tree& tree, const std::string& topic) {
     if (const std::string noun = admin_noun(topic); !noun.empty()) return HelpOptions{admin_help(noun)};
     if (topic.empty()) return HelpOptions{overview_text()};
+    if (const auto nothing = nothing_of(topic)) return HelpOptions{nothing->text};
+    if (topic == "removenode")
+        return HelpOptions{
+            "bitfusion removenode ID: removes a server that is gone (servers remove --force ID).\n"};
     try {
         return HelpOptions{tree.app().get_subcommand(topic)->help("bitfusion")};
     } catch (const CLI::Error&) {
