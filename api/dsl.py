@@ -6,7 +6,8 @@ about direction or size, and a function without a full description does not buil
 
 Roles of parameters
     (none)              a scalar, an enum or a handle passed by value; the type says which
-    out()               the callee writes one value; of a handle type: a handle that the worker names
+    out()               the callee writes one value; of a handle type: a handle that the worker names.
+                        owner: the handle parameter with which it ends, or "session"; else the current context
     inout()             read and written
     in_struct()         one flat struct, read
     in_array("n")       n elements, read;        out_array("n")  n elements, written
@@ -45,10 +46,11 @@ class Role:
     nullable: bool = False
     align: int = 1
     count: int = 0  # of each()
+    owner: str = ""
 
 
-def out(nullable=False):
-    return Role("out", nullable=nullable)
+def out(nullable=False, owner=""):
+    return Role("out", nullable=nullable, owner=owner)
 
 
 def inout(nullable=False):
@@ -84,7 +86,7 @@ def out_string(size, nullable=False):
 
 
 def ends():
-    """A handle whose object is gone when the call succeeds."""
+    """A handle whose object is gone when the call succeeds, and whatever ends with it."""
     return Role("ends")
 
 
@@ -305,6 +307,8 @@ class Description:
         for p in f.parameters:
             if p.is_pointer and p.role is None:
                 raise SpecError(f"{f.symbol}: pointer {p.name} has no role")
+            if p.role and p.role.owner not in ("", "session") and p.role.owner not in known:
+                raise SpecError(f"{f.symbol}: {p.name} ends with {p.role.owner}, which is no parameter")
             if p.role and p.role.size:
                 for word in re.findall(r"[A-Za-z_]\w*", p.role.size):
                     if word not in known and word not in SIZE_FUNCTIONS:

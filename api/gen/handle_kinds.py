@@ -5,7 +5,8 @@ from gen.text import BANNER
 KINDS = {"CUcontext": "Context", "CUmodule": "Module", "CUlibrary": "Library", "CUfunction": "Function", "CUkernel": "Kernel",
          "CUstream": "Stream", "CUevent": "Event", "CUgraph": "Graph", "CUgraphExec": "GraphExec", "CUgraphNode": "GraphNode",
          "CUmemoryPool": "MemoryPool", "CUmemGenericAllocationHandle": "Allocation", "CUarray": "Array",
-         "CUmipmappedArray": "MipmappedArray", "CUtexref": "TextureReference", "CUsurfref": "SurfaceReference"}
+         "CUmipmappedArray": "MipmappedArray", "CUtexref": "TextureReference", "CUsurfref": "SurfaceReference",
+         "CUuserObject": "UserObject"}
 
 
 def emit(d):

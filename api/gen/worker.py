@@ -23,6 +23,7 @@ def handler(d, f):
     o = [f"void handle_{f.symbol}(Session& s, const Frame& frame, wire::Reader& r) {{", "    CUresult result = CUDA_SUCCESS;"]
     checks, outs, after = [], [], []
     args = {}  # by parameter: what the driver's function is given
+    owners = {p.role.owner for p in f.parameters if p.role}
     for p in by_value_first(f.parameters):
         role = p.role.word if p.role else ""
         n, t = p.name, p.pointee
@@ -35,7 +36,8 @@ def handler(d, f):
         elif role in ("out", "inout"):
             o.append(f"    {t} {n}_value{{}};" if role == "out" else f"    auto {n}_value = r.get<{t}>();")
             args[n] = f"&{n}_value"
-            outs.append(("8", f"w.put(s.handles.name_of({n}_value, s.context_name()));") if t in d.handles
+            owner = {"": "s.context_name()", "session": "0"}.get(p.role.owner, f"{p.role.owner}_name")
+            outs.append(("8", f"w.put(s.handles.name_of({n}_value, {owner}));") if t in d.handles
                         else (f"sizeof({n}_value)", f"s.globalise({n}_value); w.put({n}_value);"))
         elif role == "in_struct":
             o.append(f"    {t} {n}_value{{}};")
@@ -84,8 +86,10 @@ def handler(d, f):
             if role == "ends":
                 o.append(f"    const auto {n}_name = r.get<uint64_t>();")
                 o.append(f"    const auto {n} = s.handles.find<{p.type}>({n}_name, &result);")
-                owned = f" s.handles.forget_owned({n}_name);" if p.type == "CUgraph" else ""  # its nodes
-                after.append(f"if (result == CUDA_SUCCESS) {{ s.handles.forget({n}_name);{owned} }}")
+                after.append(f"if (result == CUDA_SUCCESS) s.handles.forget({n}_name);")
+            elif n in owners:
+                o.append(f"    const auto {n}_name = r.get<uint64_t>();")
+                o.append(f"    const auto {n} = s.handles.find<{p.type}>({n}_name, &result);")
             else:
                 o.append(f"    const auto {n} = s.handles.find<{p.type}>(r.get<uint64_t>(), &result);")
             args[n] = n

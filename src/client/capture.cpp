@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +21,11 @@ namespace {
 struct Captures {
     std::mutex lock;
     uint64_t last = 0;
+    struct Begun {
+        std::thread::id thread;
+        bool relaxed;
+    };
+    std::unordered_map<CUstream, Begun> begun;       // where captures began
     std::unordered_map<CUstream, uint64_t> streams;  // which capture
     std::unordered_map<CUevent, uint64_t> events;
 };
@@ -76,6 +82,13 @@ CUresult ask(CUstream stream, Info* info) {
     });
 }
 
+void begin(CUstream stream, CUstreamCaptureMode mode) {
+    const std::lock_guard<std::mutex> lock(captures().lock);
+    captures().streams[stream] = ++captures().last;
+    captures().begun[stream] = {std::this_thread::get_id(), mode == CU_STREAM_CAPTURE_MODE_RELAXED};
+    ++g_under_way;
+}
+
 }  // namespace
 
 uint16_t current_capture_mode() { return t_mode; }
@@ -111,11 +124,18 @@ CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
 CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode) {
     const CUstream stream = resolve_stream(hStream);
     const CUresult result = remote::cuStreamBeginCapture_v2(stream, mode);
-    if (result != CUDA_SUCCESS) return result;
-    const std::lock_guard<std::mutex> lock(captures().lock);
-    captures().streams[stream] = ++captures().last;
-    ++g_under_way;
-    return CUDA_SUCCESS;
+    if (result == CUDA_SUCCESS) begin(stream, mode);
+    return result;
+}
+
+CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUgraphNode* dependencies,
+                                     const CUgraphEdgeData* dependencyData, size_t numDependencies,
+                                     CUstreamCaptureMode mode) {
+    const CUstream stream = resolve_stream(hStream);
+    const CUresult result = remote::cuStreamBeginCaptureToGraph(stream, hGraph, dependencies, dependencyData,
+                                                                numDependencies, mode);
+    if (result == CUDA_SUCCESS) begin(stream, mode);
+    return result;
 }
 
 CUresult cuStreamBeginCapture(CUstream hStream) {
@@ -124,6 +144,14 @@ CUresult cuStreamBeginCapture(CUstream hStream) {
 
 CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
     const CUstream stream = resolve_stream(hStream);
+    {
+        // All threads of the program are one thread to the driver: which one began it is known here only.
+        const std::lock_guard<std::mutex> lock(captures().lock);
+        const auto begun = captures().begun.find(stream);
+        if (begun != captures().begun.end() && !begun->second.relaxed &&
+            begun->second.thread != std::this_thread::get_id())
+            return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    }
     const CUresult result = remote::cuStreamEndCapture(stream, phGraph);
     if (result == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED || result == CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
         return result;
@@ -131,6 +159,7 @@ CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
     const auto found = captures().streams.find(stream);
     if (found == captures().streams.end()) return result;
     const uint64_t ended = found->second;
+    captures().begun.erase(stream);
     std::erase_if(captures().streams, [&](const auto& s) { return s.second == ended; });
     std::erase_if(captures().events, [&](const auto& e) { return e.second == ended; });
     --g_under_way;
@@ -178,6 +207,11 @@ CUresult cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* capt
         *edgeData_out = answer_of_thread().edges.empty() ? nullptr : answer_of_thread().edges.data();
     if (numDependencies_out != nullptr) *numDependencies_out = answer_of_thread().nodes.size();
     return CUDA_SUCCESS;
+}
+
+CUresult cuStreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                cuuint64_t* id_out) {
+    return cuStreamGetCaptureInfo_v3(hStream, captureStatus_out, id_out, nullptr, nullptr, nullptr, nullptr);
 }
 
 CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,

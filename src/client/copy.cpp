@@ -7,7 +7,6 @@
 #include <cstring>
 #include <deque>
 
-#include "base/log.h"
 #include "client/context.h"
 #include "client/feedback.h"
 #include "client/handover.h"
@@ -16,6 +15,7 @@
 #include "client/stream.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
+#include "wire/graph_node.h"
 
 namespace bitfusion::client {
 namespace {
@@ -24,20 +24,30 @@ constexpr uint32_t kOnStream = 1;
 // Answers awaited at once by one copy: bounds what the worker stages for it.
 constexpr size_t kMostUnderWay = 16;
 
-CUresult ready_for_copy(CUstream stream) {
-    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    if (is_capturing(stream)) {
-        BF_LOG("client", kWarn, "a copy between host and device inside a stream capture is not served yet");
-        return CUDA_ERROR_NOT_SUPPORTED;
-    }
-    return CUDA_SUCCESS;
+// One row of host memory.
+HostBox row_at(void* host, size_t bytes) {
+    HostBox box;
+    box.first = static_cast<uint8_t*>(host);
+    box.pitch = box.slice = box.width = bytes;
+    box.given.host = host;
+    return box;
+}
+
+// Recorded, not done: each launch of the graph reads or writes the memory as it is then.
+CUresult record_row(void* host, CUdeviceptr device, size_t bytes, bool to_host, CUstream stream) {
+    wire::Block block;
+    block.device = device;
+    block.pitch = block.width = bytes;
+    block.slice = block.height = block.depth = 1;
+    return record_copy(row_at(host, bytes), block, to_host, stream);
 }
 
 CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream, bool async,
                  SourceRead read = SourceRead::kInStream) {
-    const CUresult ready = ready_for_copy(stream);
-    if (ready != CUDA_SUCCESS || bytes == 0) return ready;
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (bytes == 0) return CUDA_SUCCESS;
     if (src == nullptr || !is_device(dst, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    if (is_capturing(stream)) return record_row(const_cast<void*>(src), dst, bytes, false, stream);
     const bool stable = async && read == SourceRead::kInStream && is_pinned(src, bytes);
     Session* s = session();
     touch_stream(stream);
@@ -56,9 +66,10 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
 }
 
 CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async) {
-    const CUresult ready = ready_for_copy(stream);
-    if (ready != CUDA_SUCCESS || bytes == 0) return ready;
+    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (bytes == 0) return CUDA_SUCCESS;
     if (dst == nullptr || !is_device(src, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    if (is_capturing(stream)) return record_row(dst, src, bytes, true, stream);
     Session* s = session();
     touch_stream(stream);
     const CUresult given = hand_over_range(src, bytes);
@@ -102,6 +113,18 @@ bool is_shared_host(const void* address, size_t bytes) {
 }
 
 }  // namespace
+
+CUresult record_copy(const HostBox& box, const wire::Block& block, bool to_host, CUstream stream) {
+    wire::GraphSides side;
+    const uint64_t ticket = new_ticket();
+    (to_host ? side.target : side.source) = ticket;
+    (to_host ? side.target_run : side.source_run) = box.run();
+    keep_host_memory(ticket, box);
+    return post(msg::CaptureCopy{wire_name(stream),
+                                 to_host ? 1u : 0u,
+                                 {reinterpret_cast<const uint8_t*>(&block), sizeof block},
+                                 {reinterpret_cast<const uint8_t*>(&side), sizeof side}});
+}
 
 CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream stream, bool async,
                       SourceRead read) {

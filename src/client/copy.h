@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
+#include "client/kept.h"
 #include "cuda_types.gen.h"
+#include "wire/block.h"
 
 namespace bitfusion::client {
 
@@ -22,5 +24,8 @@ CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream s
 CUresult copy_box(const CUDA_MEMCPY3D& box, CUstream stream, bool async,
                   SourceRead read = SourceRead::kInStream);
 CUresult check_box(const CUDA_MEMCPY3D& box);
+
+// A copy between host memory and a box on the device, recorded by the stream's capture.
+CUresult record_copy(const HostBox& box, const wire::Block& block, bool to_host, CUstream stream);
 
 }  // namespace bitfusion::client

@@ -152,6 +152,30 @@ bool gapless(const Side& side, const Extent& extent) {
            (extent.height * extent.depth == 1 || b.pitch == extent.width);
 }
 
+// Recorded by the stream's capture: the rows are read or written by each launch of the graph.
+CUresult record(const Side& source, const Side& target, const Extent& extent, CUstream stream) {
+    const bool to_host = target.host != nullptr;
+    const Side& host = to_host ? target : source;
+    wire::Block block = to_host ? source.block : target.block;
+    block.width = extent.width;
+    block.height = extent.height;
+    block.depth = extent.depth;
+    HostBox box;
+    box.first = row_of(host, 0, 0);
+    box.pitch = host.block.pitch;
+    box.slice = host.block.pitch * host.block.slice;
+    box.width = extent.width;
+    box.height = extent.height;
+    box.depth = extent.depth;
+    box.given.host = host.host;
+    box.given.pitch = host.block.pitch;
+    box.given.height = host.block.slice;
+    box.given.x = host.block.x;
+    box.given.y = host.block.y;
+    box.given.z = host.block.z;
+    return record_copy(box, block, to_host, stream);
+}
+
 CUresult copy_block(const Side& source, const Side& target, const Extent& extent, CUstream stream, bool async,
                     SourceRead read) {
     if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
@@ -167,7 +191,7 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
         return copy_between(start(target), start(source), extent.width * extent.height * extent.depth, stream,
                             async, read);
     }
-    if ((from_host || to_host) && is_capturing(stream)) return CUDA_ERROR_NOT_SUPPORTED;
+    if (from_host != to_host && is_capturing(stream)) return record(source, target, extent, stream);
     const bool shared = is_shared(source.block.device, 1) || is_shared(target.block.device, 1);
     if (shared) {
         const CUresult given = hand_over();

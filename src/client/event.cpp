@@ -87,6 +87,37 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
     return post(m);
 }
 
+uint64_t mark_event(CUevent event) {
+    const std::lock_guard<std::mutex> lock(events().lock);
+    const auto found = events().states.find(event);
+    if (found == events().states.end()) return 0;
+    State& state = found->second;
+    state.mark = ++events().last_mark;
+    state.reached = false;
+    state.captured = false;
+    state.status = CUDA_SUCCESS;
+    return state.mark;
+}
+
+CUresult cuCtxRecordEvent(CUcontext hCtx, CUevent hEvent) {
+    CUdevice device = -1;
+    const CUcontext context = hCtx != nullptr ? hCtx : current_context();
+    if (context == nullptr || !device_of(context, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    const uint64_t mark = mark_event(hEvent);
+    if (mark == 0) return CUDA_ERROR_INVALID_HANDLE;
+    return post(msg::ContextEventRecord{wire_name(context), wire_name(hEvent), mark});
+}
+
+CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent) {
+    CUdevice device = -1;
+    State state;
+    const CUcontext context = hCtx != nullptr ? hCtx : current_context();
+    if (context == nullptr || !device_of(context, &device)) return CUDA_ERROR_INVALID_CONTEXT;
+    if (!state_of(hEvent, &state)) return CUDA_ERROR_INVALID_HANDLE;
+    touch_streams_of(context);
+    return remote::cuCtxWaitEvent(context, hEvent);
+}
+
 CUresult cuEventRecord(CUevent hEvent, CUstream hStream) {
     return cuEventRecordWithFlags(hEvent, hStream, 0);
 }

@@ -10,6 +10,8 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "client/graph_launch.h"
+#include "client/kept.h"
 #include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
@@ -20,6 +22,9 @@ namespace {
 // Touches are kept by a hash of the stream's name. Two streams that share a slot only look busier than they
 // are.
 constexpr size_t kSlots = 4096;
+
+// Marks the ticket of a CopyOutData as one of kept host memory (docs/wire.md).
+constexpr uint64_t kOfGraph = 1ull << 63;
 
 struct Slot {
     std::atomic<uint64_t> touched{0};
@@ -98,19 +103,21 @@ uint64_t open_ticket(void* target, size_t bytes) {
     return p.last_ticket;
 }
 
+bool tickets_open(const void* begin, size_t bytes) {
+    const auto* first = static_cast<const uint8_t*>(begin);
+    if (graph_writes(first, bytes)) return true;
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    for (const auto& [number, ticket] : p.tickets) {
+        if (ticket.target < first + bytes && first < ticket.target + ticket.bytes) return true;
+    }
+    return false;
+}
+
 void await_tickets(const void* begin, size_t bytes) {
     Session* s = session();
-    if (s == nullptr) return;
-    const auto* first = static_cast<const uint8_t*>(begin);
-    const auto none_open = [&] {
-        Progress& p = progress();
-        const std::lock_guard<std::mutex> lock(p.lock);
-        for (const auto& [number, ticket] : p.tickets) {
-            if (ticket.target < first + bytes && first < ticket.target + ticket.bytes) return false;
-        }
-        return true;
-    };
-    if (!none_open()) s->wait_until(none_open);
+    if (s != nullptr && tickets_open(begin, bytes))
+        s->wait_until([&] { return !tickets_open(begin, bytes); });
 }
 
 // Both are called by the receiving thread for one message: first the target, then, when its bytes are there,
@@ -121,6 +128,7 @@ void* copy_out_target(const uint8_t* fields, size_t body_bytes) {
     const auto offset = r.get<uint64_t>();
     if (body_bytes < 16) return nullptr;
     const size_t bytes = body_bytes - 16;
+    if ((number & kOfGraph) != 0) return graph_output(number & ~kOfGraph, offset, bytes);
     Progress& p = progress();
     const std::lock_guard<std::mutex> lock(p.lock);
     const auto found = p.tickets.find(number);
@@ -177,7 +185,19 @@ void serve_event(const wire::ReplyHead& head, wire::Reader& r) {
         case msg::kId_HostFunctionDue: {
             msg::HostFunctionDue m;
             m.decode(r);
-            host_function_due(m.ticket, static_cast<CUresult>(m.status));
+            host_function_due(m.ticket, m.pass, static_cast<CUresult>(m.status));
+            return;
+        }
+        case msg::kId_GraphLaunchDone: {
+            msg::GraphLaunchDone m;
+            m.decode(r);
+            graph_launch_done(m.launch);
+            return;
+        }
+        case msg::kId_KeptReleased: {
+            msg::KeptReleased m;
+            m.decode(r);
+            release_kept(m.ticket, false);
             return;
         }
         default:

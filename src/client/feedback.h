@@ -34,12 +34,16 @@ void forget_objects_of(CUcontext context);
 uint64_t open_ticket(void* target, size_t bytes);
 // Waits until no ticket is open for memory in [begin, begin + bytes).
 void await_tickets(const void* begin, size_t bytes);
+bool tickets_open(const void* begin, size_t bytes);
 
 // ---- events ----
 void event_reached(uint64_t event, uint64_t mark, CUresult status);
+// A new mark for an event that is about to be recorded by other means than cuEventRecord; 0: there is none
+// such.
+uint64_t mark_event(CUevent event);
 
 // ---- host functions ----
 // Runs on a thread of its own; tells the worker when it is done.
-void host_function_due(uint64_t ticket, CUresult status);
+void host_function_due(uint64_t ticket, uint64_t pass, CUresult status);
 
 }  // namespace bitfusion::client

@@ -1,13 +1,7 @@
 // Kernel launches: arguments are packed by the kernel's layout into one block and posted.
 #include <algorithm>
-#include <condition_variable>
-#include <cstring>
-#include <deque>
-#include <memory>
-#include <mutex>
-#include <thread>
-#include <unordered_map>
-#include <vector>
+#include <cstdint>
+#include <span>
 
 #include "base/log.h"
 #include "client/context.h"
@@ -15,9 +9,7 @@
 #include "client/feedback.h"
 #include "client/function.h"
 #include "client/handover.h"
-#include "client/managed_pages.h"
-#include "client/mapped_memory.h"
-#include "client/memory_map.h"
+#include "client/kernel_arguments.h"
 #include "client/session.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
@@ -32,29 +24,6 @@ constexpr uint32_t kWithAttributes = 2;
 struct Shape {
     unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
 };
-
-// Size of the argument block, or an error; `extra` is CUDA's list of a ready-made block.
-CUresult argument_bytes(const Function& f, void** params, void** extra, const void** ready, size_t* bytes) {
-    *ready = nullptr;
-    *bytes = f.parameter_bytes;
-    if (params != nullptr) return extra != nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
-    if (extra != nullptr) {
-        size_t given = 0;
-        bool sized = false;
-        for (void** at = extra; *at != CU_LAUNCH_PARAM_END; at += 2) {
-            if (*at == CU_LAUNCH_PARAM_BUFFER_POINTER)
-                *ready = at[1];
-            else if (*at == CU_LAUNCH_PARAM_BUFFER_SIZE)
-                given = *static_cast<size_t*>(at[1]), sized = true;
-            else
-                return CUDA_ERROR_INVALID_VALUE;
-        }
-        if (*ready == nullptr || !sized) return CUDA_ERROR_INVALID_VALUE;
-        if (given < f.parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
-        return CUDA_SUCCESS;
-    }
-    return f.parameters.empty() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
 
 // The limits that the driver checks before it takes a launch; a program expects their errors from the launch
 // itself.
@@ -121,52 +90,24 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
         BF_LOG("client", kInfo, "launch of %s refused: error %d", f->symbol.c_str(), shaped);
         return shaped;
     }
-    const void* ready = nullptr;
-    size_t bytes = 0;
-    const CUresult sized = argument_bytes(*f, params, extra, &ready, &bytes);
-    if (sized != CUDA_SUCCESS) return sized;
-    std::vector<uint8_t> copied;
-    if (any_managed()) {  // arguments may lie there, and below they are read under a lock
-        copied.resize(bytes);
-        if (ready != nullptr) memcpy(copied.data(), ready, bytes);
-        for (size_t i = 0; ready == nullptr && i < f->parameters.size(); ++i)
-            memcpy(copied.data() + f->parameters[i].offset, params[i], f->parameters[i].size);
-        ready = copied.data();
-    }
-    if (ever_pinned() && ready != nullptr) {
-        map_arguments(ready, bytes);
-    } else if (ever_pinned()) {
-        for (size_t i = 0; i < f->parameters.size(); ++i) map_arguments(params[i], f->parameters[i].size);
-    }
+    KernelArguments arguments;
+    const CUresult taken = arguments.take(*f, params, extra);
+    if (taken != CUDA_SUCCESS) return taken;
+    arguments.map(*f);
     touch_stream(stream);
     if (anything_shared() && !is_capturing(stream)) {
         const CUresult given = hand_over();
         if (given != CUDA_SUCCESS) return given;
     }
     const size_t fixed = msg::Launch{}.size() + attributes.size();
-    const CUresult posted = session_post(msg::Launch::kId, fixed + bytes, [&](wire::Writer& w) {
+    const CUresult posted = session_post(msg::Launch::kId, fixed + arguments.bytes, [&](wire::Writer& w) {
         w.put(f->name);
         w.put(shape);
         w.put(wire_name(stream));
         w.put(flags);
         w.bytes(attributes.data(), attributes.size());
-        w.put(static_cast<uint64_t>(bytes));
-        if (ready != nullptr) {
-            w.raw(ready, bytes);
-            return;
-        }
-        size_t at = 0;
-        for (size_t i = 0; i < f->parameters.size(); ++i) {
-            constexpr uint8_t kZeros[256]{};
-            const auto [offset, size] = f->parameters[i];
-            while (at < offset) {  // padding between parameters
-                const size_t gap = std::min<size_t>(offset - at, sizeof kZeros);
-                w.raw(kZeros, gap);
-                at += gap;
-            }
-            w.raw(params[i], size);
-            at += size;
-        }
+        w.put(static_cast<uint64_t>(arguments.bytes));
+        arguments.pack(*f, w);
     });
     return posted == CUDA_SUCCESS && needs_confirmation(*f, shape) ? confirm(f, shape) : posted;
 }
@@ -199,95 +140,7 @@ CUresult check_attributes(const CUlaunchConfig& config) {
     return CUDA_SUCCESS;
 }
 
-// ---- host functions
-// ------------------------------------------------------------------------------------------
-
-struct HostFunction {
-    CUhostFn function = nullptr;
-    CUstreamCallback callback = nullptr;
-    CUstream stream = nullptr;
-    void* data = nullptr;
-    CUcontext context = nullptr;
-};
-
-struct HostFunctions {
-    std::mutex lock;
-    std::unordered_map<uint64_t, HostFunction> waiting;
-    uint64_t last = 0;
-    // Due functions run one after the other on a thread of ours, as on the driver's.
-    std::condition_variable due_changed;
-    struct Due {
-        Session* session;  // sessions are never destroyed (open.cpp); one that is over takes no answer
-        uint64_t ticket;
-        CUresult status;
-    };
-    std::deque<Due> due;
-    bool runner_started = false;
-    std::thread runner;
-};
-
-HostFunctions& host_functions() {
-    static HostFunctions* const made =
-        std::make_unique<HostFunctions>().release();  // outlives every exit handler
-    return *made;
-}
-
-void run_host_functions() {
-    HostFunctions& h = host_functions();
-    for (;;) {
-        std::unique_lock<std::mutex> lock(h.lock);
-        h.due_changed.wait(lock, [&] { return !h.due.empty(); });
-        const auto [session, ticket, status] = h.due.front();
-        h.due.pop_front();
-        const auto found = h.waiting.find(ticket);
-        if (found == h.waiting.end()) continue;
-        const HostFunction function = found->second;
-        h.waiting.erase(found);
-        lock.unlock();
-        // What the stream did before is the function's to see, and what it writes is for the stream to see.
-        const bool shared = session == client::session() && anything_shared();
-        if (shared && status == CUDA_SUCCESS) take_back();
-        if (function.function != nullptr)
-            function.function(function.data);
-        else
-            function.callback(function.stream, status, function.data);
-        if (shared) hand_over();
-        const msg::HostFunctionDone done{ticket};
-        session->post(done.kId, done.size(), [&](wire::Writer& w) { done.encode(w); });
-    }
-}
-
-CUresult add_host_function(HostFunction function, CUstream stream) {
-    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    if (is_capturing(stream)) {
-        BF_LOG("client", kWarn, "a host function inside a stream capture is not served yet");
-        return CUDA_ERROR_NOT_SUPPORTED;
-    }
-    HostFunctions& h = host_functions();
-    uint64_t ticket = 0;
-    {
-        const std::lock_guard<std::mutex> lock(h.lock);
-        ticket = ++h.last;
-        h.waiting[ticket] = function;
-        if (!h.runner_started) {
-            h.runner = std::thread(run_host_functions);
-            h.runner_started = true;
-        }
-    }
-    touch_stream(stream);
-    return post(msg::HostFunction{ticket, wire_name(stream), function.callback != nullptr ? 1u : 0u});
-}
-
 }  // namespace
-
-void host_function_due(uint64_t ticket, CUresult status) {
-    Session* s = session();
-    if (s == nullptr) return;
-    HostFunctions& h = host_functions();
-    const std::lock_guard<std::mutex> lock(h.lock);
-    h.due.push_back({s, ticket, status});
-    h.due_changed.notify_one();
-}
 
 CUresult cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ,
                         unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
@@ -320,24 +173,6 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** ker
             flags |= kCooperative;
     }
     return launch(f, shape, resolve_stream(config->hStream), kernelParams, extra, flags, attributes);
-}
-
-CUresult cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* userData) {
-    if (fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    HostFunction function;
-    function.function = fn;
-    function.data = userData;
-    return add_host_function(function, resolve_stream(hStream));
-}
-
-CUresult cuStreamAddCallback(CUstream hStream, CUstreamCallback callback, void* userData,
-                             unsigned int flags) {
-    if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    HostFunction function;
-    function.callback = callback;
-    function.stream = hStream;
-    function.data = userData;
-    return add_host_function(function, resolve_stream(hStream));
 }
 
 }  // namespace bitfusion::client

@@ -23,6 +23,15 @@ void remember(MemoryRange::Kind kind, CUdeviceptr base, size_t bytes) {
     remember_range(range);
 }
 
+bool of_graph(CUdeviceptr dptr) {
+    const auto range = range_of(dptr);
+    return range && range->kind == MemoryRange::Kind::kGraph && range->base == dptr;
+}
+
+MemoryRange::Kind kind_on(CUstream stream) {
+    return is_capturing(resolve_stream(stream)) ? MemoryRange::Kind::kGraph : MemoryRange::Kind::kPool;
+}
+
 }  // namespace
 
 CUresult cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
@@ -60,6 +69,7 @@ CUresult cuMemFree_v2(CUdeviceptr dptr) {
     if (const auto range = range_of(dptr); range && range->owner == 0) {
         if (const auto gone = forget_range(dptr, MemoryRange::Kind::kManaged)) return free_managed(*gone);
     }
+    if (of_graph(dptr)) return remote::cuMemFree_v2(dptr);
     return CUDA_ERROR_INVALID_VALUE;
 }
 
@@ -68,7 +78,7 @@ CUresult cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
     const CUresult result = allocate_clear(
         dptr, &bytesize, [&] { return remote::cuMemAllocAsync(dptr, bytesize, hStream); },
         [&](CUdeviceptr p) { remote::cuMemFreeAsync(p, hStream); });
-    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kPool, *dptr, bytesize);
+    if (result == CUDA_SUCCESS) remember(kind_on(hStream), *dptr, bytesize);
     return result;
 }
 
@@ -77,13 +87,14 @@ CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPoo
     const CUresult result = allocate_clear(
         dptr, &bytesize, [&] { return remote::cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream); },
         [&](CUdeviceptr p) { remote::cuMemFreeAsync(p, hStream); });
-    if (result == CUDA_SUCCESS) remember(MemoryRange::Kind::kPool, *dptr, bytesize);
+    if (result == CUDA_SUCCESS) remember(kind_on(hStream), *dptr, bytesize);
     return result;
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
     if (dptr == 0) return CUDA_SUCCESS;
-    if (!forget_range(dptr, MemoryRange::Kind::kPool) && !forget_range(dptr, MemoryRange::Kind::kDevice))
+    if (!of_graph(dptr) && !forget_range(dptr, MemoryRange::Kind::kPool) &&
+        !forget_range(dptr, MemoryRange::Kind::kDevice))
         return CUDA_ERROR_INVALID_VALUE;
     return remote::cuMemFreeAsync(dptr, hStream);
 }

@@ -243,6 +243,15 @@ CUresult cuStreamQuery(CUstream hStream) {
     return result == CUDA_SUCCESS ? CUDA_ERROR_NOT_READY : result;
 }
 
+void touch_streams_of(CUcontext context) {
+    touch_stream(
+        from_wire_name<CUstream>(id_of(context)));  // the legacy stream is known by its context's name
+    const std::lock_guard<std::mutex> lock(streams().lock);
+    for (const auto& [stream, facts] : streams().facts) {
+        if (facts.context == context) touch_stream(stream);
+    }
+}
+
 void stream_reached(uint64_t mark, CUresult status) {
     Watch watch{};
     {

@@ -24,6 +24,9 @@ class ImplicitStream {
     ImplicitStream& operator=(const ImplicitStream&) = delete;
 };
 
+// Something was put on every stream of the context.
+void touch_streams_of(CUcontext context);
+
 void stream_reached(uint64_t mark, CUresult status);
 
 // Text of device printf or of a device assert, exactly as it came.

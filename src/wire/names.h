@@ -29,6 +29,7 @@ enum class Kind : uint8_t {
     kMipmappedArray,
     kTextureReference,
     kSurfaceReference,
+    kUserObject,
 };
 
 constexpr uint64_t kWorkerNamed = 1ull << 31;

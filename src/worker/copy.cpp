@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "wire/block.h"
+#include "worker/graph_node.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
 
@@ -13,6 +14,12 @@ namespace {
 
 CUresult check_range(const Session& s, CUresult result, uint64_t address, uint64_t bytes) {
     return result == CUDA_SUCCESS && !s.memory.within(address, bytes) ? CUDA_ERROR_INVALID_VALUE : result;
+}
+
+// A copy of a capture is a CaptureCopy: here its buffer would be read by each launch of the graph, long
+// after.
+CUresult not_in_capture(const Session& s, CUresult result, CUstream stream) {
+    return result == CUDA_SUCCESS && s.is_capturing(stream) ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : result;
 }
 
 // Lets the GPU get on until a staging buffer is free.
@@ -62,17 +69,7 @@ CUresult decode_side(Session& s, std::span<const uint8_t> bytes, Side* side) {
                    : CUDA_ERROR_INVALID_VALUE;
     }
     side->type = CU_MEMORYTYPE_DEVICE;
-    using wire::Extent;
-    // Rows or slices that overlap would make the box look smaller than what the driver makes of a pitch of 0.
-    const bool pitched = b.height > 1 || b.depth > 1 || b.y != 0 || b.z != 0;
-    const bool sliced = b.depth > 1 || b.z != 0;
-    if (pitched && (Extent(b.x) + Extent(b.width)).value > b.pitch) return CUDA_ERROR_INVALID_VALUE;
-    if (sliced && (Extent(b.y) + Extent(b.height)).value > b.slice) return CUDA_ERROR_INVALID_VALUE;
-    const Extent first = (Extent(b.z) * Extent(b.slice) + Extent(b.y)) * Extent(b.pitch) + Extent(b.x);
-    const Extent slices = b.depth == 0 ? Extent(0) : Extent(b.depth - 1) * Extent(b.slice) * Extent(b.pitch);
-    const Extent bytes_spanned = slices + wire::rows2d(b.pitch, b.width, b.height);
-    const Extent start = Extent(b.device) + first;
-    return s.memory.within(start.value, bytes_spanned.value) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    return check_box(s, side->type, b.device, b.pitch, b.slice, b.x, b.y, b.z, b.width, b.height, b.depth);
 }
 
 // The driver's handle of the context that a side lies in.
@@ -158,6 +155,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyIn& m) {
     const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
     result = check_range(s, result, m.device, m.data.size());
     if (result == CUDA_SUCCESS) result = s.enter(frame);
+    result = not_in_capture(s, result, stream);
     // From pageable memory the driver takes a copy before it returns; from a staging buffer it reads later.
     if (result == CUDA_SUCCESS)
         result = s.driver.cuMemcpyHtoDAsync_v2(m.device, m.data.data(), m.data.size(), stream);
@@ -175,6 +173,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyOut& m) {
     result = check_range(s, result, m.device, m.byte_count);
     if (result == CUDA_SUCCESS && m.byte_count > Staging::kBytes) result = CUDA_ERROR_INVALID_VALUE;
     if (result == CUDA_SUCCESS) result = s.enter(frame);
+    result = not_in_capture(s, result, stream);
     Staging::Buffer* buffer = result == CUDA_SUCCESS ? buffer_for_copy(s, &result) : nullptr;
     if (result == CUDA_SUCCESS && buffer != nullptr) {
         result = s.driver.cuMemcpyDtoHAsync_v2(buffer->data, m.device, m.byte_count, stream);
@@ -204,6 +203,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyOutLater& m) {
     const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
     result = check_range(s, result, m.device, m.byte_count);
     if (result == CUDA_SUCCESS) result = s.enter(frame);
+    result = not_in_capture(s, result, stream);
     constexpr uint64_t kPiece = 4u << 20;
     for (uint64_t at = 0; at < m.byte_count && result == CUDA_SUCCESS; at += kPiece) {
         const size_t bytes = std::min(kPiece, m.byte_count - at);
@@ -240,6 +240,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyBlockIn& m) {
     const uint64_t expected = (wire::Extent(b.width) * wire::Extent(b.height) * wire::Extent(b.depth)).value;
     if (result == CUDA_SUCCESS && expected != m.data.size()) return s.peer_is_wrong(frame, "data");
     if (result == CUDA_SUCCESS) result = s.enter(frame);
+    result = not_in_capture(s, result, stream);
     source.host = const_cast<uint8_t*>(m.data.data());
     if (result == CUDA_SUCCESS) result = play(s, source, target, b.width, b.height, b.depth, stream);
     if (result == CUDA_SUCCESS && s.bulk_buffer() != nullptr) {
@@ -259,6 +260,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyBlockOut& m) {
     const uint64_t bytes = (wire::Extent(b.width) * wire::Extent(b.height) * wire::Extent(b.depth)).value;
     if (result == CUDA_SUCCESS && bytes > wire::kMostBody) return s.peer_is_wrong(frame, "size");
     if (result == CUDA_SUCCESS) result = s.enter(frame);
+    result = not_in_capture(s, result, stream);
     if (result != CUDA_SUCCESS) return s.reply_status(frame, result);
     if (bytes > Staging::kBytes) {
         // Rows longer than a staging buffer: rare, so through ordinary memory and at the cost of a wait.

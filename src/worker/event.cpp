@@ -12,11 +12,27 @@ void serve(Session& s, const Frame& frame, const msg::EventRecord& m) {
         result = m.flags != 0 ? s.driver.cuEventRecordWithFlags(event, stream, m.flags)
                               : s.driver.cuEventRecord(event, stream);
     }
+    if (m.captured != 0 && m.flags != 0) s.graphs.may_touch_client();  // an external record is a node
     if (result == CUDA_SUCCESS && m.captured == 0) s.watch_event(m.stream, m.event, event, m.mark);
     if (result != CUDA_SUCCESS && m.captured == 0) {
         // Without a record nothing would ever announce this mark, and a loop of queries would never end.
         s.announce(msg::EventReached{m.event, m.mark, static_cast<int32_t>(CUDA_SUCCESS)});
     }
+    s.posted(frame, result);
+}
+
+void serve(Session& s, const Frame& frame, const msg::ContextEventRecord& m) {
+    CUresult result = CUDA_SUCCESS;
+    const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
+    const CUevent event = s.handles.find<CUevent>(m.event, &result);
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS)
+        result = s.driver.cuCtxRecordEvent == nullptr ? CUDA_ERROR_NOT_SUPPORTED
+                                                      : s.driver.cuCtxRecordEvent(context, event);
+    if (result == CUDA_SUCCESS)
+        s.watch_event(m.event, m.event, event, m.mark);  // by itself: it is of no stream
+    else
+        s.announce(msg::EventReached{m.event, m.mark, static_cast<int32_t>(CUDA_SUCCESS)});
     s.posted(frame, result);
 }
 

@@ -10,13 +10,17 @@ namespace bitfusion::worker {
 HostFunctions::HostFunctions() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 HostFunctions::~HostFunctions() { close(wake_); }
 
-void HostFunctions::pass(Point* point) {
+void HostFunctions::pass(Point* point, CUresult status) {
     std::unique_lock<std::mutex> lock(lock_);
-    due_.emplace_back(point->ticket, point->status);
+    if (abandoned_) return;
+    const uint64_t number = ++last_pass_;
+    waiting_.insert(number);
+    due_.push_back({point->ticket, number, status});
     any_due_.store(true, std::memory_order_release);
     eventfd_write(wake_, 1);
-    changed_.wait(lock, [&] { return point->done || abandoned_; });
-    points_.erase(point->ticket);
+    changed_.wait(lock, [&] { return waiting_.count(number) == 0 || abandoned_; });
+    waiting_.erase(number);
+    if (!point->lasting) points_.erase(point->ticket);
 }
 
 HostFunctions::Point* HostFunctions::make(uint64_t ticket) {
@@ -32,7 +36,7 @@ void HostFunctions::drop(uint64_t ticket) {
     points_.erase(ticket);
 }
 
-std::deque<std::pair<uint64_t, CUresult>> HostFunctions::take_due() {
+std::deque<HostFunctions::Due> HostFunctions::take_due() {
     eventfd_t count = 0;
     eventfd_read(wake_, &count);
     const std::lock_guard<std::mutex> lock(lock_);
@@ -41,22 +45,30 @@ std::deque<std::pair<uint64_t, CUresult>> HostFunctions::take_due() {
 }
 
 bool HostFunctions::any_open() {
+    if (graphs_.load(std::memory_order_relaxed) != 0) return true;
     const std::lock_guard<std::mutex> lock(lock_);
     return !points_.empty();
 }
 
-void HostFunctions::done(uint64_t ticket) {
+void HostFunctions::done(uint64_t pass) {
     const std::lock_guard<std::mutex> lock(lock_);
-    const auto found = points_.find(ticket);
-    if (found == points_.end()) return;
-    found->second->done = true;
-    changed_.notify_all();
+    if (waiting_.erase(pass) != 0) changed_.notify_all();
 }
 
 void HostFunctions::abandon() {
     const std::lock_guard<std::mutex> lock(lock_);
     abandoned_ = true;
     changed_.notify_all();
+}
+
+void pass_host_point(void* point) {
+    auto* p = static_cast<HostFunctions::Point*>(point);
+    p->owner->pass(p, CUDA_SUCCESS);
+}
+
+void pass_callback_point(CUstream, CUresult status, void* point) {
+    auto* p = static_cast<HostFunctions::Point*>(point);
+    p->owner->pass(p, status);
 }
 
 }  // namespace bitfusion::worker

@@ -1,5 +1,6 @@
-// Host functions: points of a stream at which the client runs code. The driver calls us there on a thread of
-// its own, which hands the ticket to the dispatch thread and blocks the stream until the client has answered.
+// Host functions: points of a stream or of a graph at which the client runs code. The driver calls us there
+// on a thread of its own, which hands the point over to the dispatch thread and waits until the client has
+// answered. A point of a graph is passed at each launch, perhaps by several at once: each time has a number.
 #pragma once
 
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cuda_types.gen.h"
 
@@ -16,16 +18,20 @@ namespace bitfusion::worker {
 
 class HostFunctions {
   public:
-    // What one point of a stream carries; lives until it has been passed.
+    // What the driver is given for one point.
     struct Point {
         HostFunctions* owner;
         uint64_t ticket;
-        CUresult status = CUDA_SUCCESS;
-        bool done = false;
+        bool lasting = false;  // of a graph; the others live until they have been passed
+    };
+    struct Due {
+        uint64_t ticket;
+        uint64_t pass;
+        CUresult status;
     };
 
     // Any thread of the driver: announces the point and returns when it is done or the session is over.
-    void pass(Point* point);
+    void pass(Point* point, CUresult status);
 
     // Dispatch thread.
     Point* make(uint64_t ticket);
@@ -33,10 +39,13 @@ class HostFunctions {
     // Points that streams have not passed yet. While there are any, the dispatch thread must not wait for the
     // GPU.
     bool any_open();
+    // Graphs with such points begin and end to run.
+    void graph_begins() { graphs_.fetch_add(1, std::memory_order_relaxed); }
+    void graph_ends() { graphs_.fetch_sub(1, std::memory_order_relaxed); }
     bool any_due() const { return any_due_.load(std::memory_order_acquire); }
     // The points that have been come to since the last call.
-    std::deque<std::pair<uint64_t, CUresult>> take_due();
-    void done(uint64_t ticket);
+    std::deque<Due> take_due();
+    void done(uint64_t pass);
     // The session is over: every stream goes on.
     void abandon();
     // A descriptor that polls readable when something is due.
@@ -51,10 +60,17 @@ class HostFunctions {
     std::mutex lock_;
     std::condition_variable changed_;
     std::unordered_map<uint64_t, std::unique_ptr<Point>> points_;
-    std::deque<std::pair<uint64_t, CUresult>> due_;
+    std::unordered_set<uint64_t> waiting_;  // passes
+    uint64_t last_pass_ = 0;
+    std::deque<Due> due_;
     std::atomic<bool> any_due_{false};
+    std::atomic<int> graphs_{0};
     bool abandoned_ = false;
     int wake_ = -1;
 };
+
+// For the driver: userData is the Point.
+void pass_host_point(void* point);
+void pass_callback_point(CUstream stream, CUresult status, void* point);
 
 }  // namespace bitfusion::worker

@@ -2,6 +2,8 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "worker/capture.h"
+#include "worker/kernel_arguments.h"
 #include "worker/launch_attributes.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
@@ -12,18 +14,39 @@ namespace {
 constexpr uint32_t kCooperative = 1;
 constexpr uint32_t kWithAttributes = 2;
 constexpr size_t kMostAttributes = 64;
-
-void host_point(void* point) {
-    auto* p = static_cast<HostFunctions::Point*>(point);
-    p->owner->pass(p);
-}
-void callback_point(CUstream, CUresult status, void* point) {
-    auto* p = static_cast<HostFunctions::Point*>(point);
-    p->status = status;
-    p->owner->pass(p);
-}
+// Kinds of a HostFunction.
+constexpr uint32_t kCallback = 1;
+constexpr uint32_t kRecorded = 2;
 
 }  // namespace
+
+CUresult localise_attribute(Session& s, CUlaunchAttribute* attribute) {
+    CUresult result = CUDA_SUCCESS;
+    CUlaunchAttributeValue& value = attribute->value;
+    switch (attribute->id) {
+        case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT:
+            value.programmaticEvent.event =
+                s.handles.find<CUevent>(reinterpret_cast<uint64_t>(value.programmaticEvent.event), &result);
+            break;
+        case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT:
+            value.launchCompletionEvent.event = s.handles.find<CUevent>(
+                reinterpret_cast<uint64_t>(value.launchCompletionEvent.event), &result);
+            break;
+        case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
+            if (value.accessPolicyWindow.num_bytes != 0 &&
+                !s.memory.within(reinterpret_cast<uint64_t>(value.accessPolicyWindow.base_ptr),
+                                 value.accessPolicyWindow.num_bytes)) {
+                result = CUDA_ERROR_INVALID_VALUE;
+            }
+            break;
+        case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:
+            result = CUDA_ERROR_NOT_SUPPORTED;
+            break;
+        default:
+            break;
+    }
+    return result;
+}
 
 CUresult decode_attributes(Session& s, std::span<const uint8_t> bytes,
                            std::vector<CUlaunchAttribute>* attributes) {
@@ -34,28 +57,7 @@ CUresult decode_attributes(Session& s, std::span<const uint8_t> bytes,
     for (size_t i = 0; i < count; ++i) {
         CUlaunchAttribute a{};
         memcpy(&a, bytes.data() + i * sizeof a, sizeof a);
-        switch (a.id) {
-            case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT:
-                a.value.programmaticEvent.event = s.handles.find<CUevent>(
-                    reinterpret_cast<uint64_t>(a.value.programmaticEvent.event), &result);
-                break;
-            case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT:
-                a.value.launchCompletionEvent.event = s.handles.find<CUevent>(
-                    reinterpret_cast<uint64_t>(a.value.launchCompletionEvent.event), &result);
-                break;
-            case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
-                if (a.value.accessPolicyWindow.num_bytes != 0 &&
-                    !s.memory.within(reinterpret_cast<uint64_t>(a.value.accessPolicyWindow.base_ptr),
-                                     a.value.accessPolicyWindow.num_bytes)) {
-                    result = CUDA_ERROR_INVALID_VALUE;
-                }
-                break;
-            case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:
-                result = CUDA_ERROR_NOT_SUPPORTED;
-                break;
-            default:
-                break;
-        }
+        if (result == CUDA_SUCCESS) result = localise_attribute(s, &a);
         attributes->push_back(a);
     }
     return result;
@@ -68,30 +70,10 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result != CUDA_SUCCESS) return s.posted(frame, result);
 
-    // The packed block goes to the driver as it is; words, so that it is aligned for every parameter type.
-    alignas(16) uint8_t small[4096];
-    std::vector<uint64_t> large;
-    void* block = small;
-    if (m.arguments.size() > sizeof small) {
-        large.resize(m.arguments.size() / 8 + 1);
-        block = large.data();
-    }
-    memcpy(block, m.arguments.data(), m.arguments.size());
-    // The driver gets what the program gave: an array of pointers, one a parameter.
-    const auto layout = s.layouts.find(m.function);
-    if (layout == s.layouts.end()) return s.posted(frame, CUDA_ERROR_INVALID_HANDLE);
-    std::array<void*, 64> few{};
-    std::vector<void*> many;
-    void** parameters = few.data();
-    if (layout->second.size() > few.size()) {
-        many.resize(layout->second.size());
-        parameters = many.data();
-    }
-    for (size_t i = 0; i < layout->second.size(); ++i) {
-        const auto [offset, size] = layout->second[i];
-        if (size_t{offset} + size > m.arguments.size()) return s.posted(frame, CUDA_ERROR_INVALID_VALUE);
-        parameters[i] = static_cast<uint8_t*>(block) + offset;
-    }
+    KernelArguments arguments;
+    result = arguments.unpack(s, m.function, m.arguments);
+    if (result != CUDA_SUCCESS) return s.posted(frame, result);
+    void** const parameters = arguments.pointers();
 
     std::vector<CUlaunchAttribute> attributes;
     if ((m.flags & kWithAttributes) != 0) {
@@ -126,7 +108,7 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
         BF_LOG("worker", kInfo,
                "launch refused: grid %u %u %u block %u %u %u shared %u flags %u, %zu parameters in %zu bytes",
                m.grid_x, m.grid_y, m.grid_z, m.block_x, m.block_y, m.block_z, m.shared_bytes, m.flags,
-               layout->second.size(), m.arguments.size());
+               arguments.count(), m.arguments.size());
     }
     s.posted(frame, result);
 }
@@ -136,20 +118,28 @@ void serve(Session& s, const Frame& frame, const msg::HostFunction& m) {
     const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result != CUDA_SUCCESS) return s.posted(frame, result);
+    if (m.kind == kRecorded) {
+        result = record_host_function(s, frame, stream, m.ticket);
+        return s.posted(frame, result);
+    }
     HostFunctions::Point* point = s.host_functions.make(m.ticket);
     if (point == nullptr) return s.peer_is_wrong(frame, "ticket");
-    if (m.is_callback != 0)
+    // Inside a capture it would be passed by each launch, and is gone after the first.
+    if (m.kind != kCallback && s.is_capturing(stream))
+        result = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    else if (m.kind == kCallback)  // the driver itself refuses these in captures
         result = s.driver.cuStreamAddCallback == nullptr
                      ? CUDA_ERROR_NOT_SUPPORTED
-                     : s.driver.cuStreamAddCallback(stream, callback_point, point, 0);
+                     : s.driver.cuStreamAddCallback(stream, pass_callback_point, point, 0);
     else
-        result = s.driver.cuLaunchHostFunc == nullptr ? CUDA_ERROR_NOT_SUPPORTED
-                                                      : s.driver.cuLaunchHostFunc(stream, host_point, point);
+        result = s.driver.cuLaunchHostFunc == nullptr
+                     ? CUDA_ERROR_NOT_SUPPORTED
+                     : s.driver.cuLaunchHostFunc(stream, pass_host_point, point);
     if (result != CUDA_SUCCESS) s.host_functions.drop(m.ticket);
     s.posted(frame, result);
 }
 
-void serve(Session& s, const Frame&, const msg::HostFunctionDone& m) { s.host_functions.done(m.ticket); }
+void serve(Session& s, const Frame&, const msg::HostFunctionDone& m) { s.host_functions.done(m.pass); }
 
 void serve(Session& s, const Frame& frame, const msg::OccupancyClusters& m) {
     CUresult result = CUDA_SUCCESS;

@@ -10,6 +10,10 @@ namespace bitfusion::worker {
 
 class Session;
 
+// One attribute, in place: names become the driver's events, addresses are checked; what means something on
+// the client only is refused.
+CUresult localise_attribute(Session& s, CUlaunchAttribute* attribute);
+
 // Names become the driver's events, addresses are checked; attributes that mean something on the client only
 // are refused.
 CUresult decode_attributes(Session& s, std::span<const uint8_t> bytes,

@@ -2,6 +2,7 @@
 // table.
 #include <algorithm>
 
+#include "worker/capture.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
 
@@ -15,8 +16,10 @@ uint64_t rounded(uint64_t bytes) {
     return bytes > UINT64_MAX - kUnit ? UINT64_MAX : (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
+// `captured`: the stream that records the allocation; null: it takes place.
 template <typename Allocate>
-CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const Allocate& allocate) {
+CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const CUstream* captured,
+                 const Allocate& allocate) {
     const int device = s.current_device();
     const uint64_t charge = rounded(bytes);
     if (!s.memory.charge(device, charge)) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -25,20 +28,27 @@ CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const Allocat
         s.memory.refund(device, charge);
         return result;
     }
-    s.memory.add(*address, {bytes, device, charge, s.context_name(), true, 0});
+    if (captured != nullptr)
+        keep_captured_memory(s, *captured, *address, bytes, device, charge);
+    else
+        s.memory.add(*address, {bytes, device, charge, s.context_name(), true, 0});
     return CUDA_SUCCESS;
+}
+
+const CUstream* if_capturing(const Session& s, const CUstream& stream) {
+    return s.is_capturing(stream) ? &stream : nullptr;
 }
 
 }  // namespace
 
 CUresult cuMemAlloc_v2(Session& s, CUdeviceptr* dptr, size_t bytesize) {
-    return charged(s, bytesize, dptr, [&] { return s.driver.cuMemAlloc_v2(dptr, bytesize); });
+    return charged(s, bytesize, dptr, nullptr, [&] { return s.driver.cuMemAlloc_v2(dptr, bytesize); });
 }
 
 CUresult cuMemAllocManaged(Session& s, CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
     if (s.driver.cuMemAllocManaged == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-    const CUresult result =
-        charged(s, bytesize, dptr, [&] { return s.driver.cuMemAllocManaged(dptr, bytesize, flags); });
+    const CUresult result = charged(s, bytesize, dptr, nullptr,
+                                    [&] { return s.driver.cuMemAllocManaged(dptr, bytesize, flags); });
     if (result != CUDA_SUCCESS) return result;
     // The client's pages begin as zeros, so these must; and the only ones who touch them from now on are the
     // GPU and copies, so that is where they belong.
@@ -71,7 +81,7 @@ CUresult cuMemAllocPitch_v2(Session& s, CUdeviceptr* dptr, size_t* pPitch, size_
 
 CUresult cuMemFree_v2(Session& s, CUdeviceptr dptr) {
     const MemoryTable::Range* range = s.memory.range_at(dptr);
-    if (range == nullptr || !range->owned) return CUDA_ERROR_INVALID_VALUE;
+    if (range == nullptr || !(range->owned || range->of_graph)) return CUDA_ERROR_INVALID_VALUE;
     if (s.host_functions.any_open()) {
         // The driver's free waits for the GPU, which may be waiting for the client, who is heard on this
         // thread.
@@ -92,7 +102,7 @@ CUresult cuMemFree_v2(Session& s, CUdeviceptr dptr) {
 }
 
 CUresult cuMemAllocAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
-    return charged(s, bytesize, dptr, [&] {
+    return charged(s, bytesize, dptr, if_capturing(s, hStream), [&] {
         return s.driver.cuMemAllocAsync == nullptr ? CUDA_ERROR_NOT_SUPPORTED
                                                    : s.driver.cuMemAllocAsync(dptr, bytesize, hStream);
     });
@@ -100,7 +110,7 @@ CUresult cuMemAllocAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUstrea
 
 CUresult cuMemAllocFromPoolAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
                                  CUstream hStream) {
-    return charged(s, bytesize, dptr, [&] {
+    return charged(s, bytesize, dptr, if_capturing(s, hStream), [&] {
         return s.driver.cuMemAllocFromPoolAsync == nullptr
                    ? CUDA_ERROR_NOT_SUPPORTED
                    : s.driver.cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream);
@@ -109,10 +119,11 @@ CUresult cuMemAllocFromPoolAsync(Session& s, CUdeviceptr* dptr, size_t bytesize,
 
 CUresult cuMemFreeAsync(Session& s, CUdeviceptr dptr, CUstream hStream) {
     const MemoryTable::Range* range = s.memory.range_at(dptr);
-    if (range == nullptr || !range->owned || s.driver.cuMemFreeAsync == nullptr)
+    if (range == nullptr || !(range->owned || range->of_graph) || s.driver.cuMemFreeAsync == nullptr)
         return CUDA_ERROR_INVALID_VALUE;
+    const bool of_graph = range->of_graph;
     const CUresult result = s.driver.cuMemFreeAsync(dptr, hStream);
-    if (result == CUDA_SUCCESS) s.memory.remove(dptr);
+    if (result == CUDA_SUCCESS && !of_graph) s.memory.remove(dptr);
     return result;
 }
 

@@ -35,8 +35,9 @@ void MemoryTable::add(uint64_t base, const Range& range) {
 }
 
 void MemoryTable::remove_variables(uint64_t owner) {
-    std::erase_if(ranges_,
-                  [&](const auto& entry) { return !entry.second.owned && entry.second.owner == owner; });
+    std::erase_if(ranges_, [&](const auto& entry) {
+        return !entry.second.owned && !entry.second.of_graph && entry.second.owner == owner;
+    });
 }
 
 bool MemoryTable::remove(uint64_t base) {
@@ -45,6 +46,13 @@ bool MemoryTable::remove(uint64_t base) {
     refund(found->second.device, found->second.charged);
     ranges_.erase(found);
     return true;
+}
+
+void MemoryTable::remove_of_graph(uint64_t base) {
+    const auto found = ranges_.find(base);
+    if (found == ranges_.end() || !found->second.of_graph) return;
+    refund(found->second.device, found->second.charged);
+    ranges_.erase(found);
 }
 
 void MemoryTable::remove_context(uint64_t context) {
@@ -61,7 +69,7 @@ void MemoryTable::remove_context(uint64_t context) {
 void MemoryTable::remove_mapped(uint64_t base, uint64_t bytes) {
     auto it = ranges_.lower_bound(base);
     while (it != ranges_.end() && it->first - base < bytes)
-        it = it->second.owned ? std::next(it) : ranges_.erase(it);
+        it = it->second.owned || it->second.of_graph ? std::next(it) : ranges_.erase(it);
 }
 
 void MemoryTable::refund_all() {

@@ -28,6 +28,7 @@ class MemoryTable {
         bool owned = true;               // false: a variable of a module, or a mapping
         uint64_t owner = 0;              // of a variable: its module's or library's name
         std::shared_ptr<void> physical;  // of a mapping: keeps the charge of what is mapped
+        bool of_graph = false;  // comes and goes with a graph: a free ends one use of it, not the range
     };
     // Bytes of the partition that are given back when the last who holds them lets go: memory made by
     // cuMemCreate lives until its handle is released and it is mapped nowhere.
@@ -63,6 +64,7 @@ class MemoryTable {
     void add(uint64_t base, const Range& range);
     // Removes the owned range that begins at base and gives its bytes back.
     bool remove(uint64_t base);
+    void remove_of_graph(uint64_t base);
     void remove_context(uint64_t context);
     void remove_variables(uint64_t owner);
     // Removes the mappings that lie in [base, base + bytes).

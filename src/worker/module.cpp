@@ -88,7 +88,7 @@ void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
                                                   options->values.data(), count, nullptr, nullptr, 0);
         if (result == CUDA_SUCCESS) {
             s.handles.bind(m.name, loaded, 0);
-            if (count != 0) s.kept.push_back(options);
+            if (count != 0) s.jit_options.push_back(options);
         }
     } else if (result == CUDA_SUCCESS) {
         CUmodule loaded = nullptr;

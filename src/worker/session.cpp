@@ -36,10 +36,34 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
       grant(std::move(granted)),
       staging(&driver),
       mirrors(&driver),
+      kept(this),
+      graphs(this),
+      graph_runs(this),
       link_(std::move(link)),
       inbox_(kInboxBytes) {
     memory.open(usage, grant.memory_mib << 20, grant.slot);
     usage_ = usage;
+    handles.forgotten = [this](uint64_t name) {
+        switch (wire::kind_of(name)) {
+            case wire::Kind::kFunction:
+            case wire::Kind::kKernel:
+                layouts.erase(name);
+                break;
+            case wire::Kind::kGraph:
+                graphs.forgotten(name);
+                kept.graph_forgotten(name);
+                std::erase_if(conditionals, [&](const auto& made) { return made.second == name; });
+                break;
+            case wire::Kind::kGraphExec:
+                graphs.forgotten(name);
+                break;
+            case wire::Kind::kUserObject:
+                user_objects.erase(name);
+                break;
+            default:
+                break;
+        }
+    };
 }
 
 Session::~Session() {
@@ -118,7 +142,6 @@ void Session::forget_context(uint64_t name) {
         return true;
     });
     handles.forget(name);
-    handles.forget_owned(name);
     memory.remove_context(name);
     arrays.remove_context(name, &memory);
     std::erase_if(texture_objects, [&](const auto& entry) { return entry.second == name; });
@@ -157,14 +180,11 @@ CUresult Session::localise(CUDA_MEMSET_NODE_PARAMS& set) {
     return memory.within(set.dst, wire::rows2d(set.pitch, row, set.height).value) ? CUDA_SUCCESS
                                                                                   : CUDA_ERROR_INVALID_VALUE;
 }
-void Session::globalise(CUmemAllocationProp& prop) {
-    for (size_t i = 0; i < visible_.size(); ++i) {
-        if (visible_[i] == prop.location.id) {
-            prop.location.id = static_cast<int>(i);
-            return;
-        }
-    }
+int Session::ordinal_of(int device) const {
+    const auto place = std::find(visible_.begin(), visible_.end(), device);
+    return place == visible_.end() ? device : static_cast<int>(place - visible_.begin());
 }
+void Session::globalise(CUmemAllocationProp& prop) { prop.location.id = ordinal_of(prop.location.id); }
 
 // ---- answers
 // -----------------------------------------------------------------------------------------------------
@@ -220,9 +240,10 @@ void Session::flush() {
 // ---- waiting
 // -------------------------------------------------------------------------------------------------------
 
-void Session::watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark) {
+void Session::watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark,
+                          std::function<void()> before) {
     unwatch_event(event_name);  // the event now stands for this record
-    auto watch = std::make_shared<Watch>(Watch{event_name, event, mark});
+    auto watch = std::make_shared<Watch>(Watch{event_name, event, mark, std::move(before)});
     watches_[stream].push_back(watch);
     watch_of_[event_name] = std::move(watch);
 }
@@ -274,7 +295,7 @@ bool Session::progress() {
     std::vector<Watch> reached;
     std::vector<CUresult> status;
     progress_events(&reached, &status);
-    std::deque<std::pair<uint64_t, CUresult>> due;
+    std::deque<HostFunctions::Due> due;
     if (host_functions.any_due()) due = host_functions.take_due();
     bool told = false;
     const auto tell_changes = [&] {
@@ -294,6 +315,7 @@ bool Session::progress() {
         moved = true;
     }
     for (size_t i = 0; i < reached.size(); ++i) {
+        if (reached[i].before) reached[i].before();
         announce(msg::EventReached{reached[i].event_name, reached[i].mark, static_cast<int32_t>(status[i])});
         moved = true;
     }
@@ -303,8 +325,13 @@ bool Session::progress() {
         waitings_.erase(it);
         moved = true;
     }
-    for (const auto& [ticket, state] : due) {
-        announce(msg::HostFunctionDue{ticket, static_cast<int32_t>(state)});
+    for (const HostFunctions::Due& point : due) {
+        graph_runs.before_function(point.ticket);
+        announce(msg::HostFunctionDue{point.ticket, point.pass, static_cast<int32_t>(point.status)});
+        moved = true;
+    }
+    if (kept.any_gone()) {
+        kept.reap();
         moved = true;
     }
     return moved;
@@ -421,10 +448,11 @@ void Session::idle() {
         if (passed < spin) continue;
         timespec pause{0, static_cast<long>(std::clamp<int64_t>(std::chrono::nanoseconds(passed).count() / 8,
                                                                 10000, 200000))};
-        std::array<pollfd, 2> ready = {pollfd{link_->wait_descriptor(), POLLIN, 0},
-                                       pollfd{host_functions.wait_descriptor(), POLLIN, 0}};
+        std::array<pollfd, 3> ready = {pollfd{link_->wait_descriptor(), POLLIN, 0},
+                                       pollfd{host_functions.wait_descriptor(), POLLIN, 0},
+                                       pollfd{kept.wait_descriptor(), POLLIN, 0}};
         ppoll(ready.data(), ready.size(), watching ? &pause : nullptr, nullptr);
-        if (ready[1].revents != 0) {
+        if (ready[1].revents != 0 || ready[2].revents != 0) {
             progress();
             return;
         }

@@ -28,8 +28,11 @@
 #include "worker/array_table.h"
 #include "worker/dispatch.h"
 #include "worker/grant.h"
+#include "worker/graph_launch.h"
+#include "worker/graph_plan.h"
 #include "worker/handles.h"
 #include "worker/host_functions.h"
+#include "worker/kept.h"
 #include "worker/link.h"
 #include "worker/memory_table.h"
 #include "worker/mirror.h"
@@ -65,6 +68,9 @@ class Session {
     Staging staging;
     Mirrors mirrors;
     HostFunctions host_functions;
+    KeptTable kept;
+    Graphs graphs;
+    GraphRuns graph_runs;
     Printed printed;
     Traffic* traffic = nullptr;  // what is counted of this session; null: nothing
     Monitor monitor;
@@ -77,7 +83,7 @@ class Session {
     std::unordered_map<uint64_t, std::vector<wire::FunctionFacts::Parameter>> layouts;
 
     // What the driver may still read after the call that gave it: JIT options of libraries.
-    std::vector<std::shared_ptr<void>> kept;
+    std::vector<std::shared_ptr<void>> jit_options;
 
     // Linkers, by the client's names.
     std::unordered_map<uint64_t, std::unique_ptr<Link>> links;
@@ -92,6 +98,16 @@ class Session {
     // Texture and surface objects by their number, which kernels use; with the name of their context.
     std::unordered_map<CUtexObject, uint64_t> texture_objects;
     std::unordered_map<CUsurfObject, uint64_t> surface_objects;
+    // Captures under way, by the stream where they began: whether they record into a graph that was there
+    // before.
+    std::unordered_map<CUstream, bool> captures;
+    // The names of their graphs, where anybody has asked for them.
+    std::unordered_map<CUstream, uint64_t> capture_graphs;
+    bool is_capturing(CUstream stream) const;
+    // Handles of conditional nodes that were made, with the name of their graph.
+    std::unordered_map<CUgraphConditionalHandle, uint64_t> conditionals;
+    // Tickets of the program's user objects, by name.
+    std::unordered_map<uint64_t, uint64_t> user_objects;
 
     // ---- used by handlers ----
     // Makes the message's context current.
@@ -156,16 +172,21 @@ class Session {
     CUresult localise(CUmemAccessDesc& access);
     CUresult localise(CUDA_MEMSET_NODE_PARAMS& set);
     CUresult localise(CUDA_RESOURCE_DESC& resource);
+    CUresult localise(CUstreamBatchMemOpParams& operation);
     template <typename T>
     void globalise(T&) {}
     void globalise(CUmemAllocationProp& prop);
+    // The client's number of a device of the driver.
+    int ordinal_of(int device) const;
 
     // ---- waiting ----
     // Copies out are sent before any completion that is found in the same look at the GPU, or a later one.
     void wait_copy(Waiting waiting) { copies_.push_back(std::move(waiting)); }
     void wait(Waiting waiting) { waitings_.push_back(std::move(waiting)); }
-    // An event record that is announced when it completes; records of one stream complete in order.
-    void watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark);
+    // An event record that is announced when it completes, after `before`; records of one stream complete in
+    // order.
+    void watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark,
+                     std::function<void()> before = {});
     void unwatch_event(uint64_t event_name);
     // Looks at everything that waits, once. Staging calls it while it waits for a free buffer.
     bool progress();
@@ -195,6 +216,7 @@ class Session {
         uint64_t event_name;
         CUevent event;
         uint64_t mark;
+        std::function<void()> before;
         bool obsolete = false;
     };
 

@@ -1,3 +1,4 @@
+#include "worker/launch_attributes.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
 
@@ -47,36 +48,14 @@ void serve(Session& s, const Frame& frame, const msg::StreamWatch& m) {
             }});
 }
 
-void serve(Session& s, const Frame& frame, const msg::CaptureInfo& m) {
-    CUresult result = CUDA_SUCCESS;
-    const CUstream stream = s.handles.find<CUstream>(m.stream, &result);
-    if (result == CUDA_SUCCESS) result = s.enter(frame);
-    CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-    cuuint64_t id = 0;
-    CUgraph graph = nullptr;
-    const CUgraphNode* nodes = nullptr;
-    const CUgraphEdgeData* edges = nullptr;
-    size_t count = 0;
-    if (result == CUDA_SUCCESS) {
-        if (s.driver.cuStreamGetCaptureInfo_v3 != nullptr) {
-            result = s.driver.cuStreamGetCaptureInfo_v3(stream, &status, &id, &graph, &nodes, &edges, &count);
-        } else if (s.driver.cuStreamIsCapturing != nullptr) {
-            result = s.driver.cuStreamIsCapturing(stream, &status);
-        } else {
-            result = CUDA_ERROR_NOT_SUPPORTED;
-        }
-    }
-    msg::CaptureInfo::Reply reply;
-    std::vector<uint64_t> names;
-    reply.status = static_cast<uint32_t>(status);
-    if (result == CUDA_SUCCESS && status == CU_STREAM_CAPTURE_STATUS_ACTIVE) {
-        reply.id = id;
-        reply.graph = s.handles.name_of(graph, s.context_name());
-        for (size_t i = 0; i < count; ++i) names.push_back(s.handles.name_of(nodes[i], reply.graph));
-        reply.nodes = {reinterpret_cast<const uint8_t*>(names.data()), names.size() * sizeof(uint64_t)};
-        if (edges != nullptr) reply.edges = {reinterpret_cast<const uint8_t*>(edges), count * sizeof *edges};
-    }
-    s.reply_with(frame, result, reply);
+CUresult cuStreamSetAttribute(Session& s, CUstream hStream, CUstreamAttrID attr,
+                              const CUstreamAttrValue* value) {
+    if (s.driver.cuStreamSetAttribute == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+    CUlaunchAttribute attribute{};
+    attribute.id = attr;
+    attribute.value = *value;
+    const CUresult result = localise_attribute(s, &attribute);
+    return result != CUDA_SUCCESS ? result : s.driver.cuStreamSetAttribute(hStream, attr, &attribute.value);
 }
 
 }  // namespace bitfusion::worker

@@ -51,8 +51,10 @@ fn("CUresult cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags)", 
 fn("CUresult cuCtxDisablePeerAccess(CUcontext peerContext)", call(), since=4000)
 fn("CUresult cuCtxAttach(CUcontext *pctx, unsigned int flags)", local(), since=2000)
 fn("CUresult cuCtxDetach(CUcontext ctx)", local(), since=2000)
-fn("CUresult cuCtxRecordEvent(CUcontext hCtx, CUevent hEvent)", later("context events"), since=12050)
-fn("CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent)", later("context events"), since=12050)
+fn("CUresult cuCtxRecordEvent(CUcontext hCtx, CUevent hEvent)",
+   local(), since=12050)
+fn("CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent)",
+   post(), since=12050, hand=CLIENT)
 
 message("PrimaryRetain", "call", "u32 device, u64 context", "u32 flags",
         doc="First retain of a device's primary context; the client names it.")
@@ -62,3 +64,4 @@ message("PrimarySetFlags", "call", "u32 device, u32 flags", doc="Flags of a prim
 message("ContextCreate", "call", "u32 device, u32 flags, u64 context", doc="A created context; the client names it.")
 message("ContextDestroy", "call", "u64 context", doc="Ends a created context.")
 message("ContextSynchronize", "call", "u64 context", doc="Answered when everything posted to the context before it has run.")
+message("ContextEventRecord", "post", "u64 context, u64 event, u64 mark", doc="cuCtxRecordEvent; answered by EventReached.")

@@ -38,6 +38,7 @@ fn("CUresult cuParamSetv(CUfunction hfunc, int offset, void *ptr, unsigned int n
 
 message("Launch", "post", "u64 function, u32 grid_x, u32 grid_y, u32 grid_z, u32 block_x, u32 block_y, u32 block_z, u32 shared_bytes, u64 stream, u32 flags, bytes attributes, bytes arguments",
         doc="A kernel launch of any kind; arguments are the packed parameter block, attributes an array of CUlaunchAttribute whose events are names.")
-message("HostFunction", "post", "u64 ticket, u64 stream, u32 is_callback", doc="The stream waits here until the client has run the function of this ticket.")
-message("HostFunctionDone", "post", "u64 ticket", doc="The client has run it.")
-message("HostFunctionDue", "event", "u64 ticket, i32 status", doc="The stream has come to a host function.")
+message("HostFunction", "post", "u64 ticket, u64 stream, u32 kind",
+        doc="The stream waits here until the client has run the function of this ticket. Kind 0: once; 1: once, told the stream's status; 2: recorded by a capture.")
+message("HostFunctionDone", "post", "u64 pass", doc="The client has run it.")
+message("HostFunctionDue", "event", "u64 ticket, u64 pass, i32 status", doc="A stream or graph has come to a host function: the pass is this time's number.")

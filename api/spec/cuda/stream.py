@@ -20,12 +20,12 @@ fn("CUresult cuStreamCopyAttributes(CUstream dst, CUstream src)", post(), since=
 fn("CUresult cuStreamGetAttribute(CUstream hStream, CUstreamAttrID attr, CUstreamAttrValue *value_out)",
    call(), since=11000, ptsz=11000, value_out=out())
 fn("CUresult cuStreamSetAttribute(CUstream hStream, CUstreamAttrID attr, const CUstreamAttrValue *value)",
-   call(), since=11000, ptsz=11000, value=in_struct())
+   call(), since=11000, ptsz=11000, hand=WORKER, value=in_struct())
 fn("CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode)",
-   call(), since=10010, ptsz=10010, hand=CLIENT)
+   call(), since=10010, ptsz=10010, hand=BOTH)
 fn("CUresult cuStreamBeginCapture(CUstream hStream)", local(), since=10000, ptsz=10000, old=True)
 fn("CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)",
-   call(), since=10000, ptsz=10000, hand=CLIENT, phGraph=out())
+   call(), since=10000, ptsz=10000, hand=BOTH, phGraph=out(owner="session"))
 fn("CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus *captureStatus)",
    local(), since=10000, ptsz=10000)
 fn("""CUresult cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus *captureStatus_out,
@@ -63,16 +63,16 @@ fn("CUresult cuStreamAttachMemAsync(CUstream hStream, CUdeviceptr dptr, size_t l
    local(), since=6000, ptsz=7000)
 fn("""CUresult cuStreamBatchMemOp(CUstream stream, unsigned int count, CUstreamBatchMemOpParams *paramArray,
    unsigned int flags)""",
-   later("batched memory operations"), since=8000, ptsz=8000, old=True)
+   local(), since=8000, ptsz=8000, old=True, same_as="cuStreamBatchMemOp_v2")
 fn("""CUresult cuStreamBatchMemOp_v2(CUstream stream, unsigned int count, CUstreamBatchMemOpParams
    *paramArray, unsigned int flags)""",
-   later("batched memory operations"), since=11070, ptsz=11070)
+   post(), since=11070, ptsz=11070, paramArray=in_array("count"))
 fn("""CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUgraphNode *dependencies,
    const CUgraphEdgeData *dependencyData, size_t numDependencies, CUstreamCaptureMode mode)""",
-   later("batched memory operations"), since=12030, ptsz=12030)
+   call(), since=12030, ptsz=12030, hand=BOTH, dependencies=in_array("numDependencies",nullable=True), dependencyData=in_array("numDependencies",nullable=True))
 fn("""CUresult cuStreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus *captureStatus_out, cuuint64_t
    *id_out)""",
-   later("batched memory operations"), since=10010, ptsz=10010, old=True)
+   local(), since=10010, ptsz=10010, old=True)
 
 message("StreamSynchronize", "call", "u64 stream", doc="Answered when everything posted to the stream before it has run.")
 message("StreamWatch", "post", "u64 stream, u64 mark", doc="Asks for StreamReached with this mark when everything posted before has run.")

@@ -1,5 +1,7 @@
 // Earlier variants of functions, exported under their old symbols: where the signature did not change they
 // are the same function, where it did they call the newest one.
+#include <vector>
+
 #include "device/soft/entry.h"
 #include "device/soft/serve.h"
 #include "driver_table.gen.h"
@@ -36,6 +38,57 @@ CUresult capture_info(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t
     return g_newest.cuStreamGetCaptureInfo_v3(stream, status, id, graph, nodes, nullptr, count);
 }
 
+CUresult add_node(CUgraphNode* out, CUgraph graph, const CUgraphNode* after, size_t count,
+                  CUgraphNodeParams* parameters) {
+    return g_newest.cuGraphAddNode_v2(out, graph, after, nullptr, count, parameters);
+}
+
+CUresult update_exec(CUgraphExec exec, CUgraph graph, CUgraphNode* error_node,
+                     CUgraphExecUpdateResult* outcome) {
+    if (outcome == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    CUgraphExecUpdateResultInfo info{};
+    const CUresult result = g_newest.cuGraphExecUpdate_v2(exec, graph, &info);
+    *outcome = info.result;
+    if (error_node != nullptr) *error_node = info.errorNode;
+    return result;
+}
+
+// The earlier list functions have no room for an edge's data: they refuse where there are some.
+bool lossy(const std::vector<CUgraphEdgeData>& edges) {
+    for (const CUgraphEdgeData& edge : edges) {
+        if (edge.from_port != 0 || edge.to_port != 0 || edge.type != 0) return true;
+    }
+    return false;
+}
+
+CUresult get_edges(CUgraph graph, CUgraphNode* from, CUgraphNode* to, size_t* count) {
+    if (count == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    std::vector<CUgraphEdgeData> data(from != nullptr ? *count : 0);
+    const CUresult result =
+        g_newest.cuGraphGetEdges_v2(graph, from, to, data.empty() ? nullptr : data.data(), count);
+    return result == CUDA_SUCCESS && lossy(data) ? CUDA_ERROR_LOSSY_QUERY : result;
+}
+
+CUresult get_dependencies(CUgraphNode node, CUgraphNode* nodes, size_t* count) {
+    if (count == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    std::vector<CUgraphEdgeData> data(nodes != nullptr ? *count : 0);
+    const CUresult result =
+        g_newest.cuGraphNodeGetDependencies_v2(node, nodes, data.empty() ? nullptr : data.data(), count);
+    return result == CUDA_SUCCESS && lossy(data) ? CUDA_ERROR_LOSSY_QUERY : result;
+}
+
+CUresult get_dependents(CUgraphNode node, CUgraphNode* nodes, size_t* count) {
+    if (count == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    std::vector<CUgraphEdgeData> data(nodes != nullptr ? *count : 0);
+    const CUresult result =
+        g_newest.cuGraphNodeGetDependentNodes_v2(node, nodes, data.empty() ? nullptr : data.data(), count);
+    return result == CUDA_SUCCESS && lossy(data) ? CUDA_ERROR_LOSSY_QUERY : result;
+}
+
+CUresult first_capture_info(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id) {
+    return g_newest.cuStreamGetCaptureInfo_v3(stream, status, id, nullptr, nullptr, nullptr, nullptr);
+}
+
 // Collecting a profile is nobody's business here; the calls mark its range and succeed, as without a
 // profiler.
 CUresult profiler_mark() {
@@ -69,6 +122,13 @@ void serve(Table* table) {
     BF_ALIAS(cuGraphInstantiate_v2, instantiate);
     BF_ALIAS(cuStreamBeginCapture, begin_capture);
     BF_ALIAS(cuStreamGetCaptureInfo_v2, capture_info);
+    BF_ALIAS(cuStreamGetCaptureInfo, first_capture_info);
+    BF_ALIAS(cuStreamBatchMemOp, table->cuStreamBatchMemOp_v2);
+    BF_ALIAS(cuGraphAddNode, add_node);
+    BF_ALIAS(cuGraphExecUpdate, update_exec);
+    BF_ALIAS(cuGraphGetEdges, get_edges);
+    BF_ALIAS(cuGraphNodeGetDependencies, get_dependencies);
+    BF_ALIAS(cuGraphNodeGetDependentNodes, get_dependents);
     BF_ALIAS(cuProfilerStart, profiler_mark);
     BF_ALIAS(cuProfilerStop, profiler_mark);
 #undef BF_ALIAS

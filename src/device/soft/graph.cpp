@@ -148,10 +148,22 @@ CUresult expand(const Graph& graph, GraphExec* exec, const std::vector<size_t>& 
 
 }  // namespace
 
+void hold_objects(const Graph& graph, UserObjects* held) {
+    for (const auto& [handle, object] : graph.user_objects) {
+        auto& [kept, references] = (*held)[handle];
+        kept = object.first;
+        references += object.second;
+    }
+    for (const GraphNodePtr& node : graph.nodes) {
+        if (const auto* nested = std::get_if<ChildWork>(&node->work)) hold_objects(*nested->graph, held);
+    }
+}
+
 CUresult build_exec(const Graph& graph, GraphExec* exec) {
     exec->nodes.clear();
     exec->ranges.clear();
-    exec->user_objects = graph.user_objects;
+    exec->user_objects.clear();
+    hold_objects(graph, &exec->user_objects);
     std::vector<size_t> sinks;
     return expand(graph, exec, {}, 0, &sinks);
 }

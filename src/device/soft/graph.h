@@ -75,6 +75,9 @@ class GraphExec {
 
 using GraphExecPtr = std::shared_ptr<GraphExec>;
 
+// Adds the references that the graph and its children hold.
+void hold_objects(const Graph& graph, UserObjects* held);
+
 // Replaces the contents of `exec` by the graph's. INVALID_VALUE when the graph has a cycle.
 CUresult build_exec(const Graph& graph, GraphExec* exec);
 

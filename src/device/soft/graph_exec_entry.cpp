@@ -131,6 +131,7 @@ CUresult cuGraphExecUpdate_v2(CUgraphExec handle, CUgraph graph_handle, CUgraphE
             exec.nodes[i].work = std::move(fresh.nodes[i].work);
             exec.nodes[i].context = std::move(fresh.nodes[i].context);
         }
+        exec.user_objects = std::move(fresh.user_objects);
         return CUDA_SUCCESS;
     });
 }
@@ -243,6 +244,7 @@ CUresult cuGraphExecChildGraphNodeSetParams(CUgraphExec handle, CUgraphNode node
             exec.nodes[first + 1 + i].work = std::move(fresh.nodes[i].work);
             exec.nodes[first + 1 + i].context = std::move(fresh.nodes[i].context);
         }
+        hold_objects(*graph, &exec.user_objects);
         return CUDA_SUCCESS;
     });
 }

@@ -48,33 +48,42 @@ CUresult capture_allocation(const ContextPtr& context, Stream& stream, uint64_t 
     return capture_work(context, stream, std::move(work));
 }
 
+CUresult plan_allocation(const CUDA_MEM_ALLOC_NODE_PARAMS& parameters, AllocateWork* work) {
+    const CUmemPoolProps& properties = parameters.poolProps;
+    if (parameters.bytesize == 0 || properties.allocType != CU_MEM_ALLOCATION_TYPE_PINNED)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (properties.location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
+        properties.handleTypes != CU_MEM_HANDLE_TYPE_NONE)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (parameters.accessDescCount != 0 && parameters.accessDescs == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    Gpu* gpu = driver().gpu_of(properties.location.id);
+    if (gpu == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    work->memory = GraphMemory::take(*gpu, parameters.bytesize);
+    if (work->memory == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    work->parameters = parameters;
+    work->parameters.dptr = work->memory->address;
+    // The list of peers belongs to the caller; every device of this driver may copy to and from the memory.
+    work->parameters.accessDescs = nullptr;
+    work->parameters.accessDescCount = 0;
+    return CUDA_SUCCESS;
+}
+
+bool is_graph_memory(CUdeviceptr address) {
+    const auto found = driver().memory.find(address);
+    return found && found->base == address && found->kind == MemoryKind::kGraph;
+}
+
 namespace {
 
 CUresult cuGraphAddMemAllocNode(CUgraphNode* out, CUgraph handle, const CUgraphNode* after, size_t count,
                                 CUDA_MEM_ALLOC_NODE_PARAMS* parameters) {
     return entry_on_graph(handle, [&](const GraphPtr& graph) {
-        if (out == nullptr || parameters == nullptr || parameters->bytesize == 0)
-            return CUDA_ERROR_INVALID_VALUE;
-        const CUmemPoolProps& properties = parameters->poolProps;
-        if (properties.allocType != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
-        if (properties.location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
-            properties.handleTypes != CU_MEM_HANDLE_TYPE_NONE)
-            return CUDA_ERROR_NOT_SUPPORTED;
-        if (parameters->accessDescCount != 0 && parameters->accessDescs == nullptr)
-            return CUDA_ERROR_INVALID_VALUE;
-        Gpu* gpu = driver().gpu_of(properties.location.id);
-        if (gpu == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+        if (out == nullptr || parameters == nullptr) return CUDA_ERROR_INVALID_VALUE;
         AllocateWork work;
-        work.memory = GraphMemory::take(*gpu, parameters->bytesize);
-        if (work.memory == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
-        const CUdeviceptr address = work.memory->address;
-        work.parameters = *parameters;
-        work.parameters.dptr = address;
-        // The list of peers belongs to the caller; every device of this driver may copy to and from the
-        // memory.
-        work.parameters.accessDescs = nullptr;
-        work.parameters.accessDescCount = 0;
-        const CUresult result = graph->add(std::move(work), nullptr, after, nullptr, count, out);
+        CUresult result = plan_allocation(*parameters, &work);
+        if (result != CUDA_SUCCESS) return result;
+        const CUdeviceptr address = work.parameters.dptr;
+        result = graph->add(std::move(work), nullptr, after, nullptr, count, out);
         if (result == CUDA_SUCCESS) parameters->dptr = address;
         return result;
     });
@@ -92,9 +101,7 @@ CUresult cuGraphMemAllocNodeGetParams(CUgraphNode handle, CUDA_MEM_ALLOC_NODE_PA
 CUresult cuGraphAddMemFreeNode(CUgraphNode* out, CUgraph handle, const CUgraphNode* after, size_t count,
                                CUdeviceptr address) {
     return entry_on_graph(handle, [&](const GraphPtr& graph) {
-        const auto found = driver().memory.find(address);
-        if (out == nullptr || !found || found->base != address || found->kind != MemoryKind::kGraph)
-            return CUDA_ERROR_INVALID_VALUE;
+        if (out == nullptr || !is_graph_memory(address)) return CUDA_ERROR_INVALID_VALUE;
         return graph->add(FreeWork{address}, nullptr, after, nullptr, count, out);
     });
 }

@@ -11,6 +11,7 @@
 #include "cuda_api.gen.h"
 #include "device/soft/context.h"
 #include "device/soft/gpu.h"
+#include "device/soft/work.h"
 
 namespace bitfusion::soft {
 
@@ -30,5 +31,10 @@ class GraphMemory {
 
 // A captured cuMemAllocAsync: adds the node and returns its address. The caller holds Driver::graph_mutex.
 CUresult capture_allocation(const ContextPtr& context, Stream& stream, uint64_t bytes, CUdeviceptr* out);
+
+// Takes the memory of an allocation node; the address stands in work->parameters.dptr.
+CUresult plan_allocation(const CUDA_MEM_ALLOC_NODE_PARAMS& parameters, AllocateWork* work);
+// Whether an allocation node has handed out this address.
+bool is_graph_memory(CUdeviceptr address);
 
 }  // namespace bitfusion::soft

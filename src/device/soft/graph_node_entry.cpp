@@ -98,8 +98,14 @@ CUresult cuGraphAddBatchMemOpNode(CUgraphNode* out, CUgraph graph, const CUgraph
 }
 CUresult cuGraphAddNode_v2(CUgraphNode* out, CUgraph graph, const CUgraphNode* after,
                            const CUgraphEdgeData* data, size_t count, CUgraphNodeParams* parameters) {
-    return add_node(out, graph, after, data, count,
-                    [&](PlacedWork* placed) { return place_any(parameters, placed); });
+    CUdeviceptr address = 0;
+    const CUresult result = add_node(out, graph, after, data, count, [&](PlacedWork* placed) {
+        const CUresult placing = place_any(parameters, placed);
+        if (const auto* work = std::get_if<AllocateWork>(&placed->work)) address = work->parameters.dptr;
+        return placing;
+    });
+    if (result == CUDA_SUCCESS && address != 0) parameters->alloc.dptr = address;
+    return result;
 }
 
 // --- parameters
@@ -175,6 +181,9 @@ CUresult cuGraphNodeSetParams(CUgraphNode handle, CUgraphNodeParams* parameters)
     return entry_on_node(handle, [&](GraphNode& node) {
         if (parameters == nullptr || parameters->type != node.type()) return CUDA_ERROR_INVALID_VALUE;
         if (std::holds_alternative<ChildWork>(node.work)) return CUDA_ERROR_NOT_SUPPORTED;
+        // What a graph allocates and frees is fixed when the node is made.
+        if (std::holds_alternative<AllocateWork>(node.work) || std::holds_alternative<FreeWork>(node.work))
+            return CUDA_ERROR_INVALID_VALUE;
         PlacedWork placed;
         const CUresult result = place_any(parameters, &placed);
         if (result != CUDA_SUCCESS) return result;

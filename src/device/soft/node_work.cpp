@@ -3,6 +3,7 @@
 #include "device/soft/driver.h"
 #include "device/soft/entry.h"
 #include "device/soft/graph.h"
+#include "device/soft/graph_memory.h"
 #include "device/soft/launch.h"
 #include "device/soft/memset.h"
 #include "device/soft/module.h"
@@ -169,10 +170,20 @@ CUresult place_any(const CUgraphNodeParams* parameters, PlacedWork* out) {
                                                       values.flags};
             return place_values(&known, out);
         }
+        case CU_GRAPH_NODE_TYPE_MEM_ALLOC: {
+            const auto& a = parameters->alloc;
+            const CUDA_MEM_ALLOC_NODE_PARAMS known{a.poolProps, a.accessDescs, a.accessDescCount, a.bytesize,
+                                                   a.dptr};
+            AllocateWork work;
+            const CUresult result = plan_allocation(known, &work);
+            if (result == CUDA_SUCCESS) out->work = std::move(work);
+            return result;
+        }
+        case CU_GRAPH_NODE_TYPE_MEM_FREE:
+            out->work = FreeWork{parameters->free.dptr};
+            return is_graph_memory(parameters->free.dptr) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
         case CU_GRAPH_NODE_TYPE_EXT_SEMAS_SIGNAL:
         case CU_GRAPH_NODE_TYPE_EXT_SEMAS_WAIT:
-        case CU_GRAPH_NODE_TYPE_MEM_ALLOC:
-        case CU_GRAPH_NODE_TYPE_MEM_FREE:
         case CU_GRAPH_NODE_TYPE_CONDITIONAL:
             return CUDA_ERROR_NOT_SUPPORTED;
         default:

@@ -1,0 +1,77 @@
+#include "client/kernel_arguments.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "client/managed_pages.h"
+#include "client/mapped_memory.h"
+#include "client/memory_map.h"
+
+namespace bitfusion::client {
+
+namespace {
+
+// CUDA's list of a ready-made block.
+CUresult take_block(const Function& f, void** extra, const void** block) {
+    size_t given = 0;
+    bool sized = false;
+    for (void** at = extra; *at != CU_LAUNCH_PARAM_END; at += 2) {
+        if (*at == CU_LAUNCH_PARAM_BUFFER_POINTER)
+            *block = at[1];
+        else if (*at == CU_LAUNCH_PARAM_BUFFER_SIZE)
+            given = *static_cast<size_t*>(at[1]), sized = true;
+        else
+            return CUDA_ERROR_INVALID_VALUE;
+    }
+    return *block == nullptr || !sized || given < f.parameter_bytes ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult KernelArguments::take(const Function& f, void** params, void** extra) {
+    parameters = params;
+    block = nullptr;
+    bytes = f.parameter_bytes;
+    if (params != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (extra != nullptr) {
+        const CUresult taken = take_block(f, extra, &block);
+        if (taken != CUDA_SUCCESS) return taken;
+    } else if (params == nullptr && !f.parameters.empty()) {
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (any_managed()) {  // arguments may lie there, and they are packed under a lock
+        copied_.resize(bytes);
+        if (block != nullptr && bytes != 0) memcpy(copied_.data(), block, bytes);
+        for (size_t i = 0; block == nullptr && i < f.parameters.size(); ++i)
+            memcpy(copied_.data() + f.parameters[i].offset, params[i], f.parameters[i].size);
+        block = copied_.data();
+    }
+    return CUDA_SUCCESS;
+}
+
+void KernelArguments::map(const Function& f) const {
+    if (!ever_pinned()) return;
+    if (block != nullptr) return map_arguments(block, bytes);
+    for (size_t i = 0; i < f.parameters.size(); ++i) map_arguments(parameters[i], f.parameters[i].size);
+}
+
+void KernelArguments::pack(const Function& f, wire::Writer& w) const {
+    if (block != nullptr) {
+        w.raw(block, bytes);
+        return;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < f.parameters.size(); ++i) {
+        constexpr uint8_t kZeros[256]{};
+        const auto [offset, size] = f.parameters[i];
+        while (at < offset) {  // padding between parameters
+            const size_t gap = std::min<size_t>(offset - at, sizeof kZeros);
+            w.raw(kZeros, gap);
+            at += gap;
+        }
+        w.raw(parameters[i], size);
+        at += size;
+    }
+}
+
+}  // namespace bitfusion::client
