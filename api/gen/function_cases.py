@@ -13,6 +13,12 @@ def sizes(f):
     return {w for p in f.parameters if p.role for w in re.findall(r"[A-Za-z_]\w*", p.role.size)} - {"rows2d"}
 
 
+def stale(handle):
+    """What a handle that stands for nothing is answered with."""
+    of_graphs = handle.startswith("CUgraph") or handle == "CUuserObject"
+    return "CUDA_ERROR_INVALID_VALUE" if of_graphs else "CUDA_ERROR_INVALID_HANDLE"
+
+
 def has_case(f):
     return f.travels and f.hand not in ("worker", "both")
 
@@ -80,7 +86,7 @@ def call(d, f):
         elif role == "in_array":
             if t in d.handles:
                 o.append(f"    std::vector<{t}> {n};")
-                dead = wrong(f"{n}: one is dead", "CUDA_ERROR_INVALID_HANDLE")
+                dead = wrong(f"{n}: one is dead", stale(t))
                 o.append(f"    for (size_t i = 0; i < {size}; ++i) {n}.push_back(given.handle<{t}>(i + 1 == {size} && {dead} ? Handle::kDead : Handle::kGood));")
                 expects.append(f"    for (const auto each : {n}) wanted.put(given.object(each));")
             else:
@@ -104,7 +110,7 @@ def call(d, f):
                 argument = f"reinterpret_cast<void*>({n})"
             expects.append(f"    wanted.put({argument});")
         elif p.type in d.handles:
-            dead, other = wrong(f"{n} is dead", "CUDA_ERROR_INVALID_HANDLE"), wrong(f"{n} is of another kind", "CUDA_ERROR_INVALID_HANDLE")
+            dead, other = wrong(f"{n} is dead", stale(p.type)), wrong(f"{n} is of another kind", stale(p.type))
             o.append(f"    const {p.type} {n} = given.handle<{p.type}>({dead} ? Handle::kDead : {other} ? Handle::kOfAnotherKind : Handle::kGood);")
             expects.append(f"    wanted.put(given.object({n}));")
         elif p.type == "CUdevice":

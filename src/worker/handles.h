@@ -144,8 +144,8 @@ class Handles {
         const Object object = found->second;
         if (wire::kind_of(name) == wire::Kind::kStream) {
             const auto streams = streams_.find(object.owner);
-            streams->second.erase(name);
-            if (streams->second.empty()) streams_.erase(streams);
+            if (streams != streams_.end()) streams->second.erase(name);
+            if (streams != streams_.end() && streams->second.empty()) streams_.erase(streams);
         }
         disown(object.owner, name);
         const auto named = names_.find(Key{object.object, wire::kind_of(name)});

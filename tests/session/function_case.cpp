@@ -51,6 +51,14 @@ CUmemAccessDesc example(uint8_t fill) {
 }
 
 template <>
+CUstreamBatchMemOpParams example(uint8_t fill) {
+    CUstreamBatchMemOpParams operation{};
+    operation.operation = CU_STREAM_MEM_OP_WRITE_VALUE_32;
+    operation.writeValue.address = g_memory;
+    operation.writeValue.value = fill;
+    return operation;
+}
+template <>
 CUDA_MEMSET_NODE_PARAMS example(uint8_t fill) {
     CUDA_MEMSET_NODE_PARAMS set{};
     set.dst = g_memory;

@@ -70,6 +70,8 @@ template <>
 CUmemAccessDesc example(uint8_t fill);
 template <>
 CUDA_MEMSET_NODE_PARAMS example(uint8_t fill);
+template <>
+CUstreamBatchMemOpParams example(uint8_t fill);
 // The device memory that examples point to.
 void set_example_memory(CUdeviceptr memory);
 
