@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace bitfusion::worker {
 namespace {
 
@@ -104,6 +106,29 @@ TEST(Handles, WhatAnOwnerHasGoesWithIt) {
     EXPECT_EQ(handles.find<CUmodule>(module, &result), object<CUmodule>(0x50)) << "the owner itself stays";
     EXPECT_EQ(result, CUDA_SUCCESS);
     EXPECT_EQ(handles.owner_of(function), 0u);
+}
+
+TEST(Handles, WhatIsOwnedGoesWithItsOwnersOwner) {
+    Handles handles;
+    std::vector<uint64_t> forgotten;
+    handles.forgotten = [&](uint64_t name) { forgotten.push_back(name); };
+    const uint64_t graph = handles.name_of(object<CUgraph>(0x50), 0);
+    const uint64_t node = handles.name_of(object<CUgraphNode>(0x60), graph);
+    const uint64_t child = handles.name_of(object<CUgraph>(0x70), node);
+    const uint64_t inner = handles.name_of(object<CUgraphNode>(0x80), child);
+    const uint64_t other = handles.name_of(object<CUgraph>(0x90), 0);
+    ASSERT_EQ(handles.size(), 5u);
+    handles.forget(graph);
+    EXPECT_EQ(handles.size(), 1u);
+    EXPECT_EQ(forgotten.size(), 4u);
+    for (const uint64_t name : {node, inner}) {
+        CUresult result = CUDA_SUCCESS;
+        EXPECT_EQ(handles.find<CUgraphNode>(name, &result), nullptr);
+        EXPECT_EQ(result, CUDA_ERROR_INVALID_VALUE) << "of graphs the driver says so";
+    }
+    EXPECT_EQ(handles.known_name(object<CUgraph>(0x90)), other);
+    EXPECT_EQ(handles.known_name(object<CUgraphNode>(0x80)), 0u);
+    EXPECT_NE(handles.name_of(object<CUgraphNode>(0x80), other), inner);
 }
 
 TEST(Handles, HandlesThatAreNumbersAreNamedToo) {

@@ -42,6 +42,9 @@ class WrongSpec(unittest.TestCase):
     def test_a_range_whose_size_names_no_parameter(self):
         self.fails('fn("CUresult cuX(CUdeviceptr p, size_t n)", post(), p=within("bytes"))', "cuX", "p", "bytes")
 
+    def test_an_owner_that_is_no_parameter(self):
+        self.fails('fn("CUresult cuX(CUevent *e, CUstream s)", call(), e=out(owner="t"))', "cuX", "e", "t")
+
     def test_a_posted_call_that_writes(self):
         for role in ("out()", "inout()", 'out_array("n")', 'out_bytes("n")', 'out_string("n")'):
             self.fails(f'fn("CUresult cuX(char *v, size_t n)", post(), v={role})', "cuX", "v", "posted")
