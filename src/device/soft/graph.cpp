@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "device/soft/conditional.h"
 #include "device/soft/driver.h"
 
 namespace bitfusion::soft {
@@ -21,6 +22,7 @@ CUgraphNodeType GraphNode::type() const {
             if constexpr (std::is_same_v<T, ValueWork>) return CU_GRAPH_NODE_TYPE_BATCH_MEM_OP;
             if constexpr (std::is_same_v<T, AllocateWork>) return CU_GRAPH_NODE_TYPE_MEM_ALLOC;
             if constexpr (std::is_same_v<T, FreeWork>) return CU_GRAPH_NODE_TYPE_MEM_FREE;
+            if constexpr (std::is_same_v<T, ConditionalWork>) return CU_GRAPH_NODE_TYPE_CONDITIONAL;
             return CU_GRAPH_NODE_TYPE_EMPTY;
         },
         work);
@@ -84,6 +86,7 @@ std::vector<GraphNode*> Graph::ordered() const {
 GraphPtr Graph::clone() const {
     auto copy = std::make_shared<Graph>(driver().graphs.issue());
     copy->user_objects = user_objects;
+    copy->conditionals = conditionals;
     std::unordered_map<const GraphNode*, GraphNodePtr> copies;
     for (const GraphNodePtr& node : nodes) {
         Work work = node->work;
@@ -91,6 +94,15 @@ GraphPtr Graph::clone() const {
             nested->graph = nested->graph->clone();
             nested->graph->child = true;
             driver().graphs.add(nested->graph->handle, nested->graph);
+        }
+        if (auto* conditional = std::get_if<ConditionalWork>(&work)) {
+            conditional->told.clear();
+            for (GraphPtr& body : conditional->bodies) {
+                body = body->clone();
+                body->child = true;
+                driver().graphs.add(body->handle, body);
+                conditional->told.push_back(body->handle);
+            }
         }
         const GraphNodePtr made = copy->add(std::move(work), node->context, {});
         made->original = node->handle;
@@ -109,7 +121,7 @@ namespace {
 constexpr int kDeepestNesting = 64;
 
 size_t push(GraphExec* exec, CUgraphNode source, Work work, ContextPtr context, std::vector<size_t> after) {
-    exec->nodes.push_back({source, std::move(work), std::move(context), std::move(after), true});
+    exec->nodes.push_back({source, std::move(work), std::move(context), std::move(after), true, {}});
     return exec->nodes.size() - 1;
 }
 
@@ -138,6 +150,18 @@ CUresult expand(const Graph& graph, GraphExec* exec, const std::vector<size_t>& 
         } else {
             index[node] = push(exec, node->handle, node->work, node->context, std::move(after));
         }
+        if (const auto* conditional = std::get_if<ConditionalWork>(&node->work)) {
+            exec->conditionals.push_back(conditional->value);
+            for (const GraphPtr& body : conditional->bodies) {
+                auto inner = std::make_shared<GraphExec>();
+                std::vector<size_t> unused;
+                const CUresult result = expand(*body, inner.get(), {}, depth + 1, &unused);
+                if (result != CUDA_SUCCESS) return result;
+                exec->conditionals.insert(exec->conditionals.end(), inner->conditionals.begin(),
+                                          inner->conditionals.end());
+                exec->nodes[index[node]].bodies.push_back(std::move(inner));
+            }
+        }
         exec->ranges[node->handle] = {first, exec->nodes.size()};
     }
     for (const GraphNode* node : order) {
@@ -156,16 +180,46 @@ void hold_objects(const Graph& graph, UserObjects* held) {
     }
     for (const GraphNodePtr& node : graph.nodes) {
         if (const auto* nested = std::get_if<ChildWork>(&node->work)) hold_objects(*nested->graph, held);
+        if (const auto* conditional = std::get_if<ConditionalWork>(&node->work)) {
+            for (const GraphPtr& body : conditional->bodies) hold_objects(*body, held);
+        }
     }
 }
 
 CUresult build_exec(const Graph& graph, GraphExec* exec) {
     exec->nodes.clear();
     exec->ranges.clear();
+    exec->conditionals.clear();
     exec->user_objects.clear();
     hold_objects(graph, &exec->user_objects);
     std::vector<size_t> sinks;
     return expand(graph, exec, {}, 0, &sinks);
+}
+
+TaskPtr submit_nodes(const ContextPtr& context, int priority, const GraphExec& exec, const TaskPtr& begin) {
+    Scheduler& scheduler = driver().scheduler;
+    std::vector<TaskPtr> ends(exec.nodes.size());
+    std::vector<TaskPtr> all{begin};
+    for (size_t i = 0; i < exec.nodes.size(); ++i) {
+        const GraphExec::Node& node = exec.nodes[i];
+        const ContextPtr& where = node.context != nullptr ? node.context : context;
+        std::vector<TaskPtr> after{begin};
+        for (const size_t before : node.after) after.push_back(ends[before]);
+        const std::vector<TaskPtr> tasks =
+            !node.bodies.empty()
+                ? std::vector<TaskPtr>{make_conditional(node, where, priority)}
+                : make_tasks(node.enabled ? node.work : Work(EmptyWork{}), where, priority, &after);
+        for (const TaskPtr& task : tasks) {
+            scheduler.submit_locked(task, after);
+            after = {task};
+            ends[i] = task;
+        }
+        all.push_back(ends[i]);
+    }
+    auto end = std::make_shared<Task>();
+    end->lane = Lane::kInline;
+    scheduler.submit_locked(end, all);
+    return end;
 }
 
 CUresult launch_exec(const ContextPtr& context, Stream& stream, GraphExec& exec) {
@@ -177,24 +231,14 @@ CUresult launch_exec(const ContextPtr& context, Stream& stream, GraphExec& exec)
     };
     const std::lock_guard lock(scheduler.mutex());
     const TaskPtr begin = mark();
+    begin->body = [values = exec.conditionals] {
+        for (const auto& value : values) {
+            if (value->assigned) value->now.store(value->initial, std::memory_order_release);
+        }
+    };
     // The nodes are submitted after `begin`, so `begin` may be over before they are: then they start at once.
     append_locked(*context, stream, begin, {exec.last});
-    std::vector<TaskPtr> ends(exec.nodes.size());
-    std::vector<TaskPtr> all{begin};
-    for (size_t i = 0; i < exec.nodes.size(); ++i) {
-        const GraphExec::Node& node = exec.nodes[i];
-        std::vector<TaskPtr> after{begin};
-        for (const size_t before : node.after) after.push_back(ends[before]);
-        const Work& work = node.work;
-        for (const TaskPtr& task :
-             make_tasks(node.enabled ? work : Work(EmptyWork{}),
-                        node.context != nullptr ? node.context : context, stream.priority, &after)) {
-            scheduler.submit_locked(task, after);
-            after = {task};
-            ends[i] = task;
-        }
-        all.push_back(ends[i]);
-    }
+    const std::vector<TaskPtr> all{submit_nodes(context, stream.priority, exec, begin)};
     const TaskPtr end = mark();
     // The executable graph may be destroyed while it runs; what its nodes use must not be.
     std::vector<std::shared_ptr<void>> kept;

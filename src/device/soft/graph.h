@@ -40,6 +40,7 @@ class Graph {
     bool child = false;               // owned by a child graph node: not the program's to destroy
     std::vector<GraphNodePtr> nodes;  // in the order of their making
     UserObjects user_objects;
+    std::vector<std::shared_ptr<ConditionalValue>> conditionals;  // values of the handles made for it
 
     // Adds a node after others of this graph. INVALID_VALUE for foreign, unknown or repeated dependencies.
     CUresult add(Work work, ContextPtr context, const CUgraphNode* after, const CUgraphEdgeData* data,
@@ -62,6 +63,7 @@ class GraphExec {
         ContextPtr context;
         std::vector<size_t> after;  // indices of earlier nodes
         bool enabled = true;
+        std::vector<std::shared_ptr<GraphExec>> bodies{};  // of a conditional node
     };
 
     CUgraphExec handle = nullptr;
@@ -69,7 +71,8 @@ class GraphExec {
     std::vector<Node> nodes;
     UserObjects user_objects;
     std::unordered_map<CUgraphNode, std::pair<size_t, size_t>>
-        ranges;    // source node -> [first, last) in nodes
+        ranges;                                                   // source node -> [first, last) in nodes
+    std::vector<std::shared_ptr<ConditionalValue>> conditionals;  // set anew by each launch
     TaskPtr last;  // launches of one executable graph run one after the other
 };
 
@@ -80,6 +83,9 @@ void hold_objects(const Graph& graph, UserObjects* held);
 
 // Replaces the contents of `exec` by the graph's. INVALID_VALUE when the graph has a cycle.
 CUresult build_exec(const Graph& graph, GraphExec* exec);
+
+// Submits the nodes behind `after`; returns what ends when all of them have. The scheduler's lock is held.
+TaskPtr submit_nodes(const ContextPtr& context, int priority, const GraphExec& exec, const TaskPtr& after);
 
 // Submits the executable graph to the stream. The caller holds Driver::graph_mutex.
 CUresult launch_exec(const ContextPtr& context, Stream& stream, GraphExec& exec);

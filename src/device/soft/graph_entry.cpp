@@ -23,6 +23,12 @@ CUresult cuGraphCreate(CUgraph* out, unsigned int flags) {
 // The handles of child graphs end with the graph that holds them.
 void forget_children(const Graph& graph) {
     for (const GraphNodePtr& node : graph.nodes) {
+        if (const auto* conditional = std::get_if<ConditionalWork>(&node->work)) {
+            for (const GraphPtr& body : conditional->bodies) {
+                forget_children(*body);
+                driver().graphs.remove(body->handle);
+            }
+        }
         const auto* nested = std::get_if<ChildWork>(&node->work);
         if (nested == nullptr) continue;
         forget_children(*nested->graph);
@@ -235,6 +241,12 @@ CUresult cuGraphDestroyNode(CUgraphNode handle) {
             forget_children(*nested->graph);
             driver().graphs.remove(nested->graph->handle);
         }
+        if (const auto* conditional = std::get_if<ConditionalWork>(&node.work)) {
+            for (const GraphPtr& body : conditional->bodies) {
+                forget_children(*body);
+                driver().graphs.remove(body->handle);
+            }
+        }
         const GraphNodePtr kept = driver().nodes.remove(handle);
         kept->graph = nullptr;
         std::erase(graph.nodes, kept);
@@ -264,6 +276,8 @@ const char* name_of(CUgraphNodeType type) {
             return "MEM_ALLOC";
         case CU_GRAPH_NODE_TYPE_MEM_FREE:
             return "MEM_FREE";
+        case CU_GRAPH_NODE_TYPE_CONDITIONAL:
+            return "CONDITIONAL";
         default:
             return "EMPTY";
     }

@@ -130,7 +130,9 @@ CUresult cuGraphExecUpdate_v2(CUgraphExec handle, CUgraph graph_handle, CUgraphE
         for (size_t i = 0; i < exec.nodes.size(); ++i) {
             exec.nodes[i].work = std::move(fresh.nodes[i].work);
             exec.nodes[i].context = std::move(fresh.nodes[i].context);
+            exec.nodes[i].bodies = std::move(fresh.nodes[i].bodies);
         }
+        exec.conditionals = std::move(fresh.conditionals);
         exec.user_objects = std::move(fresh.user_objects);
         return CUDA_SUCCESS;
     });

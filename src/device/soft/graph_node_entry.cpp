@@ -99,12 +99,15 @@ CUresult cuGraphAddBatchMemOpNode(CUgraphNode* out, CUgraph graph, const CUgraph
 CUresult cuGraphAddNode_v2(CUgraphNode* out, CUgraph graph, const CUgraphNode* after,
                            const CUgraphEdgeData* data, size_t count, CUgraphNodeParams* parameters) {
     CUdeviceptr address = 0;
+    CUgraph* bodies = nullptr;
     const CUresult result = add_node(out, graph, after, data, count, [&](PlacedWork* placed) {
         const CUresult placing = place_any(parameters, placed);
         if (const auto* work = std::get_if<AllocateWork>(&placed->work)) address = work->parameters.dptr;
+        if (auto* work = std::get_if<ConditionalWork>(&placed->work)) bodies = work->told.data();
         return placing;
     });
     if (result == CUDA_SUCCESS && address != 0) parameters->alloc.dptr = address;
+    if (result == CUDA_SUCCESS && bodies != nullptr) parameters->conditional.phGraph_out = bodies;
     return result;
 }
 
@@ -182,7 +185,8 @@ CUresult cuGraphNodeSetParams(CUgraphNode handle, CUgraphNodeParams* parameters)
         if (parameters == nullptr || parameters->type != node.type()) return CUDA_ERROR_INVALID_VALUE;
         if (std::holds_alternative<ChildWork>(node.work)) return CUDA_ERROR_NOT_SUPPORTED;
         // What a graph allocates and frees is fixed when the node is made.
-        if (std::holds_alternative<AllocateWork>(node.work) || std::holds_alternative<FreeWork>(node.work))
+        if (std::holds_alternative<AllocateWork>(node.work) || std::holds_alternative<FreeWork>(node.work) ||
+            std::holds_alternative<ConditionalWork>(node.work))
             return CUDA_ERROR_INVALID_VALUE;
         PlacedWork placed;
         const CUresult result = place_any(parameters, &placed);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "device/soft/conditional.h"
 #include "device/soft/driver.h"
 #include "device/soft/load.h"
 #include "device/soft/module.h"
@@ -275,6 +276,7 @@ void run_kernel(Context& context, const KernelWork& work) {
     request.grid_id = driver().next_id();
     request.pool = &driver().blocks;
     request.print = [&context](std::string_view text) { context.prints.add(text); };
+    request.set_conditional = set_conditional;
     request.heap = &heap;
     const LoadOfKernel load(context.gpu.ordinal());
     const std::shared_ptr<const ImageTable> images = images_of_launch(work.references);

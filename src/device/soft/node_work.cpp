@@ -1,5 +1,6 @@
 #include "device/soft/node_work.h"
 
+#include "device/soft/conditional.h"
 #include "device/soft/driver.h"
 #include "device/soft/entry.h"
 #include "device/soft/graph.h"
@@ -184,8 +185,15 @@ CUresult place_any(const CUgraphNodeParams* parameters, PlacedWork* out) {
             return is_graph_memory(parameters->free.dptr) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
         case CU_GRAPH_NODE_TYPE_EXT_SEMAS_SIGNAL:
         case CU_GRAPH_NODE_TYPE_EXT_SEMAS_WAIT:
-        case CU_GRAPH_NODE_TYPE_CONDITIONAL:
             return CUDA_ERROR_NOT_SUPPORTED;
+        case CU_GRAPH_NODE_TYPE_CONDITIONAL: {
+            CUDA_CONDITIONAL_NODE_PARAMS known = parameters->conditional;
+            ConditionalWork work;
+            CUresult result = live_context(known.ctx, &out->context);
+            if (result == CUDA_SUCCESS) result = plan_conditional(&known, &work);
+            if (result == CUDA_SUCCESS) out->work = std::move(work);
+            return result;
+        }
         default:
             return CUDA_ERROR_INVALID_VALUE;
     }

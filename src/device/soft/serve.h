@@ -9,6 +9,7 @@ namespace bitfusion::soft {
 
 void serve_arrays(DriverTable* table);
 void serve_captures(DriverTable* table);
+void serve_conditionals(DriverTable* table);
 void serve_contexts(DriverTable* table);
 void serve_copies(DriverTable* table);
 void serve_copy_batches(DriverTable* table);

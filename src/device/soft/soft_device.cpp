@@ -138,6 +138,7 @@ Status open_soft_device(const SoftOptions& options, DriverTable* table) {
     serve_texture_references(table);
     serve_textures(table);
     serve_user_objects(table);
+    serve_conditionals(table);
     serve_virtual_memory(table);
     serve_earlier_variants(table);
     return {};

@@ -86,8 +86,18 @@ struct ChildWork {
     std::shared_ptr<Graph> graph;
 };
 
+struct ConditionalValue;
+
+// Its bodies are graphs of its own; the program fills them after the node is made.
+struct ConditionalWork {
+    CUgraphConditionalNodeType type = CU_GRAPH_COND_TYPE_IF;
+    std::shared_ptr<ConditionalValue> value;
+    std::vector<std::shared_ptr<Graph>> bodies;
+    std::vector<CUgraph> told;  // what the program's phGraph_out points at
+};
+
 using Work = std::variant<EmptyWork, KernelWork, CopyWork, SetWork, HostWork, CallbackWork, RecordWork,
-                          WaitWork, ValueWork, AllocateWork, FreeWork, ChildWork>;
+                          WaitWork, ValueWork, AllocateWork, FreeWork, ChildWork, ConditionalWork>;
 
 // Tasks of one piece of work, to be run in this order; never empty. `after` receives tasks of other streams
 // that the first must wait for (a wait for an event). The caller holds Scheduler::mutex(): events are read

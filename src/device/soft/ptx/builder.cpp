@@ -28,6 +28,7 @@ Builtin builtin_named(std::string_view name) {
     if (name == "__assertfail") return Builtin::kAssertFail;
     if (name == "malloc") return Builtin::kAllocate;
     if (name == "free") return Builtin::kRelease;
+    if (name == "cudaGraphSetConditional") return Builtin::kSetConditional;
     return Builtin::kNone;
 }
 

@@ -55,7 +55,7 @@ struct FramePlace {
 };
 
 // Functions that the software GPU implements itself.
-enum class Builtin : uint8_t { kNone, kPrint, kAssertFail, kAllocate, kRelease };
+enum class Builtin : uint8_t { kNone, kPrint, kAssertFail, kAllocate, kRelease, kSetConditional };
 
 struct Function {
     std::string name;

@@ -141,7 +141,7 @@ bool FunctionDecoder::decode_call() {
             return wrong("'" + std::string(callee.name) + "' is not a function; check the PTX text");
         const Function& function = builder_.code().functions[symbol.index];
         if (function.kernel) return wrong("a kernel cannot be called; check the PTX text");
-        if (!function.defined && function.name.starts_with("cuda")) {
+        if (!function.defined && function.builtin == Builtin::kNone && function.name.starts_with("cuda")) {
             error_ = Error{"line " + std::to_string(statement_->line) + ": function '" + function.name +
                                "' launches kernels from kernels, which is not supported by the software GPU; "
                                "launch from the host or run on a real GPU",

@@ -255,6 +255,14 @@ void call_builtin(Warp& warp, Builtin builtin, const CallSite& site, uint64_t ba
                 if (value != 0 && warp.grid->request.heap != nullptr && warp.grid->request.heap->release)
                     warp.grid->request.heap->release(value);
                 break;
+            case Builtin::kSetConditional: {
+                uint32_t set = 0;
+                if (!parameter(warp, lane, site, base, 0, &value) ||
+                    !parameter(warp, lane, site, base, 1, &set))
+                    return;
+                if (warp.grid->request.set_conditional) warp.grid->request.set_conditional(value, set);
+                break;
+            }
             case Builtin::kNone:
                 break;
         }

@@ -1,5 +1,5 @@
 // Builtins: the functions that CUDA programs call and that the driver's library would bring: vprintf,
-// __assertfail, malloc, free.
+// __assertfail, malloc, free, cudaGraphSetConditional.
 #pragma once
 
 #include "device/soft/simt/warp.h"

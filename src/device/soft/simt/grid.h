@@ -135,6 +135,8 @@ struct LaunchRequest {
     // Formatted text of one vprintf call. Calls are serialised within a launch; the text of one thread comes
     // in order.
     std::function<void(std::string_view)> print;
+    // Sets the value of a conditional node's handle; any thread.
+    std::function<void(uint64_t, uint32_t)> set_conditional;
     const DeviceHeap* heap = nullptr;
     const ImageTable* images = nullptr;         // textures and surfaces; may be null
     const std::atomic<bool>* cancel = nullptr;  // polled; may be null
