@@ -4,6 +4,9 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
+
+#include "store/open.h"
 
 namespace bitfusion::daemon {
 namespace {
@@ -17,11 +20,17 @@ class ObserverTest : public testing::Test {
         folder_ = mkdtemp(name);
         settings_.listen = "127.0.0.1";
         settings_.state_dir = (folder_ / "state").string();
+        store::SqliteOptions options;
+        options.path = folder_ / "pool.db";
+        store_ = store::open_sqlite(options).value();
+        scheduler_.emplace(io_, *store_);
+        leases_.emplace(io_, children_, counters_, *scheduler_);
     }
     ~ObserverTest() override {
         // What still waits in the queue belongs to the objects below.
         observer_.reset();
-        leases_.stop();
+        leases_->stop();
+        scheduler_->close();
         children_.stop();
         io_.poll();
         fs::remove_all(folder_);
@@ -30,7 +39,7 @@ class ObserverTest : public testing::Test {
     Observer& start() {
         observer_.reset();
         observer_ =
-            std::make_unique<Observer>(io_, settings_, inventory_, leases_, counters_, "/nonexistent");
+            std::make_unique<Observer>(io_, settings_, inventory_, *leases_, counters_, "/nonexistent");
         observer_->start([] {});
         io_.poll();
         return *observer_;
@@ -54,7 +63,9 @@ class ObserverTest : public testing::Test {
     Counters counters_;
     Children children_{io_};
     Inventory inventory_{io_, children_, "/nonexistent", {}};
-    Leases leases_{io_, children_, counters_, std::chrono::seconds(600)};
+    std::unique_ptr<store::Store> store_;
+    std::optional<Scheduler> scheduler_;
+    std::optional<Leases> leases_;
     std::unique_ptr<Observer> observer_;
     fs::path folder_;
 };
@@ -87,7 +98,7 @@ TEST_F(ObserverTest, AFolderThatCannotBeMadeIsSaid) {
 
 TEST_F(ObserverTest, OneManagerAFolder) {
     start();
-    Observer second(io_, settings_, inventory_, leases_, counters_, "/nonexistent");
+    Observer second(io_, settings_, inventory_, *leases_, counters_, "/nonexistent");
     second.start([] {});
     EXPECT_NE(second.history_error().find("another manager uses"), std::string::npos);
     second.stop();
