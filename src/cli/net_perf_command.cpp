@@ -95,7 +95,13 @@ Result<Measurement> measure_pair(const Endpoint& endpoint, uint16_t port, const 
         return fail(refusal_text(*granted));
     const auto secret = wire::ticket_from_hex(ticket->get<std::string>());
     if (!secret) return tl::unexpected(secret.error());
-    return measure(own.ip, other.ip, port, *secret);
+    std::optional<link::Pin> pin;
+    if (const auto told = granted->body.find("pin"); told != granted->body.end()) {
+        const auto read = link::pin_from_hex(told->is_string() ? told->get<std::string>() : "");
+        if (!read) return tl::unexpected(read.error());
+        pin = *read;
+    }
+    return measure(own.ip, other.ip, port, *secret, pin);
 }
 
 // All pairs of one server; what failed is in "error".

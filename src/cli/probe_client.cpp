@@ -12,7 +12,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
+#include <utility>
 #include <vector>
+
+#include "link/link.h"
 
 namespace bitfusion::cli {
 namespace {
@@ -35,6 +39,7 @@ class Socket {
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
     int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
 
   private:
     int fd_;
@@ -66,48 +71,44 @@ Status open_connection(int fd, const std::string& from, const sockaddr_in& to) {
     if (error != 0) return fail(strerror(error), error);
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof kSilence);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kSilence, sizeof kSilence);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     return {};
 }
 
-Status send_all(int fd, const uint8_t* bytes, size_t count) {
-    while (count > 0) {
-        const ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) return fail(std::string("the connection broke: ") + strerror(errno), errno);
-        bytes += sent;
-        count -= static_cast<size_t>(sent);
+void set_silence(int fd) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof kSilence);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kSilence, sizeof kSilence);
+}
+
+Status send_all(link::Link& link, const std::vector<uint8_t>& bytes) {
+    const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
+    return link.send({&piece, 1});
+}
+
+Status receive_all(link::Link& link, std::vector<uint8_t>* bytes) {
+    for (size_t at = 0; at < bytes->size();) {
+        const auto got = link.receive(bytes->data() + at, bytes->size() - at, link::Wait::kBlock);
+        if (!got) return tl::unexpected(got.error());
+        if (got->closed) return fail("the server closed the connection");
+        if (got->bytes == 0) return fail("the server does not answer");
+        at += got->bytes;
     }
     return {};
 }
 
-Status receive_all(int fd, uint8_t* bytes, size_t count) {
-    while (count > 0) {
-        const ssize_t got = recv(fd, bytes, count, 0);
-        if (got < 0 && errno == EINTR) continue;
-        if (got == 0) return fail("the server closed the connection");
-        if (got < 0) return fail(std::string("the connection broke: ") + strerror(errno), errno);
-        bytes += got;
-        count -= static_cast<size_t>(got);
-    }
-    return {};
-}
-
-Status introduce(int fd, const wire::Ticket& ticket) {
+Status introduce(link::Link& link, const wire::Ticket& ticket) {
     wire::Hello hello;
     hello.process = static_cast<uint32_t>(getpid());
     hello.ticket = ticket;
     hello.program = "net_perf";
     const std::vector<uint8_t> opening = wire::encode(hello);
-    if (auto sent = send_all(fd, opening.data(), opening.size()); !sent) return sent;
+    if (auto sent = send_all(link, opening); !sent) return sent;
     std::vector<uint8_t> bytes(wire::kPrefixBytes);
-    if (auto got = receive_all(fd, bytes.data(), bytes.size()); !got) return got;
+    if (auto got = receive_all(link, &bytes); !got) return got;
     const auto prefix = wire::decode_prefix(bytes.data(), wire::kWelcomeMagic);
     if (!prefix) return tl::unexpected(prefix.error());
     std::vector<uint8_t> body(prefix->body_bytes);
-    if (auto got = receive_all(fd, body.data(), body.size()); !got) return got;
+    if (auto got = receive_all(link, &body); !got) return got;
     const auto welcome = wire::decode_welcome(*prefix, body);
     if (!welcome) return tl::unexpected(welcome.error());
     if (welcome->refusal != wire::Refusal::kNone) return fail("the server refused: " + welcome->text);
@@ -115,16 +116,15 @@ Status introduce(int fd, const wire::Ticket& ticket) {
 }
 
 // The median of one way, in microseconds.
-Result<double> one_way_us(int fd, size_t bytes, size_t rounds) {
+Result<double> one_way_us(link::Link& link, size_t bytes, size_t rounds) {
     std::vector<uint8_t> message(4 + bytes, 0x5a);
     for (size_t i = 0; i < 4; ++i) message[i] = static_cast<uint8_t>(bytes >> (8 * i));
     std::vector<uint8_t> echo(bytes);
     std::vector<double> times;
     for (size_t round = 0; round < rounds; ++round) {
         const auto begin = Clock::now();
-        if (auto sent = send_all(fd, message.data(), message.size()); !sent)
-            return tl::unexpected(sent.error());
-        if (auto got = receive_all(fd, echo.data(), echo.size()); !got) return tl::unexpected(got.error());
+        if (auto sent = send_all(link, message); !sent) return tl::unexpected(sent.error());
+        if (auto got = receive_all(link, &echo); !got) return tl::unexpected(got.error());
         times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / 2);
         if (!std::equal(echo.begin(), echo.end(), message.begin() + 4))
             return fail("the server did not send back what it was sent");
@@ -136,19 +136,28 @@ Result<double> one_way_us(int fd, size_t bytes, size_t rounds) {
 }  // namespace
 
 Result<Measurement> measure(const std::string& from, const std::string& to_ip, uint16_t port,
-                            const wire::Ticket& ticket) {
+                            const wire::Ticket& ticket, const std::optional<link::Pin>& pin) {
     const auto to = address_of(to_ip, port);
     if (!to) return tl::unexpected(to.error());
-    const Socket connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Socket connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (connection.get() < 0)
         return fail(std::string("cannot make a socket: ") + strerror(errno) + "; raise ulimit -n");
     if (auto opened = open_connection(connection.get(), from, *to); !opened)
         return tl::unexpected(opened.error());
-    if (auto admitted = introduce(connection.get(), ticket); !admitted)
-        return tl::unexpected(admitted.error());
-    const auto small = one_way_us(connection.get(), 1, kSmallRounds);
+    std::unique_ptr<link::Link> link;
+    if (pin) {
+        auto secured =
+            link::secure_socket(connection.release(), to_ip + ":" + std::to_string(port), *pin, kConnectMs);
+        if (!secured) return tl::unexpected(secured.error());
+        link = std::move(*secured);
+    } else {
+        link = link::over_socket(connection.release());
+    }
+    set_silence(link->wait_descriptor());
+    if (auto admitted = introduce(*link, ticket); !admitted) return tl::unexpected(admitted.error());
+    const auto small = one_way_us(*link, 1, kSmallRounds);
     if (!small) return tl::unexpected(small.error());
-    const auto large = one_way_us(connection.get(), kLarge, kLargeRounds);
+    const auto large = one_way_us(*link, kLarge, kLargeRounds);
     if (!large) return tl::unexpected(large.error());
     return Measurement{*small, *large};
 }

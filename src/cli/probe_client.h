@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
+#include "link/tls_handshake.h"
 #include "wire/hello.h"
 
 namespace bitfusion::cli {
@@ -21,8 +23,9 @@ struct Measurement {
     double bandwidth() const { return large_us > small_us ? 1000 / (large_us - small_us) : 0; }
 };
 
+// `pin`: of the server's key, as the control connection told it; none: the connection is not encrypted.
 // `from` is an IPv4 address of this machine, or empty for the kernel's choice.
 Result<Measurement> measure(const std::string& from, const std::string& to_ip, uint16_t port,
-                            const wire::Ticket& ticket);
+                            const wire::Ticket& ticket, const std::optional<link::Pin>& pin);
 
 }  // namespace bitfusion::cli

@@ -82,6 +82,7 @@ constexpr const char* kDocument = R"json({
       "attached": {"type": "integer", "description": "programs that got a worker"}, "attach_seconds": {"type": "number", "description": "the sum of their waiting"}}},
     "Probe": {"type": "object", "required": ["ticket", "data_address", "most_message_bytes", "most_messages", "most_bytes"], "properties": {
       "ticket": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "data_address": {"type": "string"},
+      "pin": {"type": "string", "description": "SHA-256 of the data port's public key; absent: not encrypted"},
       "most_message_bytes": {"type": "integer"}, "most_messages": {"type": "integer"}, "most_bytes": {"type": "integer"}}},
     "Backup": {"type": "object", "required": ["name", "created", "version", "pool", "bytes", "files"], "properties": {
       "name": {"type": "string"}, "created": {"type": "integer"}, "version": {"type": "string"},

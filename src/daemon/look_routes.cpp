@@ -216,12 +216,13 @@ Reply LookApi::interfaces() const {
 Reply LookApi::probe(const ApiRequest& request) {
     const auto ticket = probes_.issue();
     if (!ticket) return error_reply(503, "too many probes have been asked for; try again in half a minute");
-    return object_reply({{"ticket", wire::to_hex(*ticket)},
-                         {"data_address", request.local_ip + ":" + std::to_string(data_port_)},
-                         {"most_message_bytes", Probes::kMostMessageBytes},
-                         {"most_messages", Probes::kMostMessages},
-                         {"most_bytes", Probes::kMostBytes}},
-                        201);
+    json granted = {{"ticket", wire::to_hex(*ticket)},
+                    {"data_address", request.local_ip + ":" + std::to_string(data_port_)},
+                    {"most_message_bytes", Probes::kMostMessageBytes},
+                    {"most_messages", Probes::kMostMessages},
+                    {"most_bytes", Probes::kMostBytes}};
+    if (!pin_.empty()) granted["pin"] = pin_;
+    return object_reply(std::move(granted), 201);
 }
 
 Reply LookApi::create_backup(const ApiRequest& request) {

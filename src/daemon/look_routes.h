@@ -21,7 +21,11 @@ class LookApi {
   public:
     LookApi(const Settings& settings, Inventory& inventory, const Counters& counters, Observer& observer,
             Probes& probes, std::string version);
-    void set_data_port(uint16_t port) { data_port_ = port; }
+    // `pin`: of the data port's key, for probes; empty: not encrypted.
+    void set_data_port(uint16_t port, std::string pin) {
+        data_port_ = port;
+        pin_ = std::move(pin);
+    }
 
     // `path` is one of look_routes(); `id` what stands for {id}.
     Reply answer(const std::string& path, const std::string& id, const ApiRequest& request);
@@ -45,6 +49,7 @@ class LookApi {
     Backups backups_;
     std::string version_;
     uint16_t data_port_ = 0;
+    std::string pin_;
 };
 
 // "a=1&b=two" -> the value of `key`, percent-decoded; nothing when it is not there or not proper.

@@ -151,7 +151,7 @@ class Manager {
         self.data_address = address_text(host, data_port_);
         if (trust_.data) self.pin = link::hex_of(trust_.data->pin().data(), trust_.data->pin().size());
         api_.set_place({control_port_, data_port_, settings_.advertise, self.pin});
-        look_.set_data_port(data_port_);
+        look_.set_data_port(data_port_, self.pin);
         if (auto opened = scheduler_.open(self, settings_.auto_release_timeout); !opened) return opened;
         signals_.async_wait([this](const boost::system::error_code& error, int number) {
             if (error) return;

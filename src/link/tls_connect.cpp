@@ -55,7 +55,12 @@ tl::unexpected<Error> no_tls(const std::string& address, const std::string& why)
 Result<std::unique_ptr<Link>> connect_tls(const std::string& address, const Pin& pin, int timeout_ms) {
     const auto connected = connect_socket(address, timeout_ms);
     if (!connected) return tl::unexpected<Error>(connected.error());
-    OpenSocket socket(*connected);
+    return secure_socket(*connected, address, pin, timeout_ms);
+}
+
+Result<std::unique_ptr<Link>> secure_socket(int connected, const std::string& address, const Pin& pin,
+                                            int timeout_ms) {
+    OpenSocket socket(connected);
     set_deadline(socket.get(), timeout_ms);
     auto handshake = TlsHandshake::of_client(pin);
     if (!handshake) return tl::unexpected<Error>(handshake.error());

@@ -63,5 +63,8 @@ Result<Pin> pin_from_hex(const std::string& digits);
 // Connects to a server's data port and makes the handshake; gives up after `timeout_ms`. The errors tell
 // unreachable, "speaks no TLS" and "is another server" apart.
 Result<std::unique_ptr<Link>> connect_tls(const std::string& address, const Pin& pin, int timeout_ms);
+// The same over a socket that is connected already; takes it over. `address` is for the errors.
+Result<std::unique_ptr<Link>> secure_socket(int socket, const std::string& address, const Pin& pin,
+                                            int timeout_ms);
 
 }  // namespace bitfusion::link

@@ -59,6 +59,13 @@ class Identity(Secure):
         clients = json.loads(self.admin("clients", "list", "--json").stdout)["clients"]
         self.assertEqual([client["enabled"] for client in clients], [True])
 
+    def test_the_network_is_measured_over_the_encrypted_port(self):
+        folder, _ = self.client("node8")
+        measured = self.cli(folder, "net_perf", "--json")
+        self.assertEqual(measured.returncode, 0, measured.stderr)
+        pairs = json.loads(measured.stdout)["servers"][0]["pairs"]
+        self.assertTrue(all(pair["latency_1mb_us"] > pair["latency_us"] > 0 for pair in pairs) and pairs, pairs)
+
     def test_without_an_identity_nothing_is_answered(self):
         with tempfile.TemporaryDirectory() as home:
             result = subprocess.run([BITFUSION, "list_gpus"], capture_output=True, text=True, timeout=DEADLINE,
