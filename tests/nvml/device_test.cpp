@@ -36,7 +36,8 @@ TEST_F(Watching, EveryWayToADeviceLeadsToTheSameHandle) {
         nvmlUUID_t typed{};
         typed.version = sizeof typed | 1u << 24;
         typed.type = NVML_UUID_TYPE_ASCII;
-        snprintf(typed.value.str, sizeof typed.value.str, "%s", uuid);
+        ASSERT_LT(strlen(uuid), sizeof typed.value.str);
+        memcpy(typed.value.str, uuid, strlen(uuid));
         EXPECT_EQ(nvmlDeviceGetHandleByUUIDV(&typed, &found), NVML_SUCCESS);
         EXPECT_EQ(found, device);
         typed.version = sizeof typed;
