@@ -43,7 +43,7 @@ class TlsLink final : public Link {
                         errno);
         }
         if (early.size() > in_.size()) return fail("the peer sent too much with its handshake");
-        memcpy(in_.data(), early.data(), early.size());
+        if (early.size() != 0) memcpy(in_.data(), early.data(), early.size());
         in_end_ = early.size();
         return show_what_is_left();
     }
