@@ -30,7 +30,11 @@ class PageViewTest : public testing::TestWithParam<bool> {
   protected:
     void SetUp() override {
         const auto touched = [this](uint64_t address, bool write) { return this->touched(address, write); };
-        view_ = GetParam() ? make_userfault_view(touched) : make_signal_view(touched);
+        auto made = GetParam() ? make_userfault_view(touched) : make_signal_view(touched);
+        {
+            const std::lock_guard<std::mutex> lock(lock_);  // the view's thread runs already
+            view_ = std::move(made);
+        }
         if (view_ == nullptr) GTEST_SKIP() << "the system does not allow it to this process";
         void* place =
             mmap(nullptr, kPages * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -42,7 +46,12 @@ class PageViewTest : public testing::TestWithParam<bool> {
     void TearDown() override {
         if (memory_ == nullptr) return;
         view_->close(base_, kPages * kPage);
-        view_.reset();
+        std::unique_ptr<PageView> ending;
+        {
+            const std::lock_guard<std::mutex> lock(lock_);
+            ending = std::move(view_);
+        }
+        ending.reset();
         munmap(const_cast<uint8_t*>(memory_), kPages * kPage);
     }
     bool touched(uint64_t address, bool write) {
@@ -59,10 +68,17 @@ class PageViewTest : public testing::TestWithParam<bool> {
         }
         return true;
     }
-    void hide() {
+    // From now on pages are shown full of `fill`.
+    void hide(uint8_t fill = 3) {
         const std::lock_guard<std::mutex> lock(lock_);
+        fill_ = fill;
         view_->hide(base_, kPages * kPage);
         shown_.fill(false);
+    }
+
+    std::vector<Touch> touches() {
+        const std::lock_guard<std::mutex> lock(lock_);
+        return touches_;
     }
 
     std::mutex lock_;
@@ -78,7 +94,7 @@ TEST_P(PageViewTest, OpenPagesAreZerosThatNobodyWatches) {
     EXPECT_EQ(memory_[5 * kPage], 0);
     memory_[7 * kPage] = 1;
     EXPECT_EQ(memory_[7 * kPage], 1);
-    EXPECT_TRUE(touches_.empty());
+    EXPECT_TRUE(touches().empty());
 }
 
 TEST_P(PageViewTest, TellsWhichOpenPagesWereTouched) {
@@ -107,28 +123,25 @@ TEST_P(PageViewTest, ReportsATouchOnceAndAWriteOnce) {
     EXPECT_EQ(memory_[3 * kPage + 101], 3);
     EXPECT_EQ(memory_[3 * kPage + 100], 9);
     const uint64_t page = base_ + 3 * kPage;
-    EXPECT_EQ(touches_, (std::vector<Touch>{{page, false}, {page, true}}));
+    EXPECT_EQ(touches(), (std::vector<Touch>{{page, false}, {page, true}}));
     EXPECT_EQ(view_->content(page)[100], 9);
     view_->forbid_writes(page, kPage);
     memory_[3 * kPage] = 8;
-    EXPECT_EQ(touches_.size(), 3u);
+    EXPECT_EQ(touches().size(), 3u);
 }
 
 TEST_P(PageViewTest, HiddenPagesForgetTheirContent) {
     memory_[0] = 77;
-    hide();
-    fill_ = 4;
+    hide(4);
     EXPECT_EQ(memory_[0], 4);
-    hide();
-    fill_ = 5;
+    hide(5);
     EXPECT_EQ(memory_[0], 5);
 }
 
 TEST_P(PageViewTest, ThreadsThatTouchOnePageAllGoOn) {
     std::atomic<int> wrong{0};
     for (uint8_t round = 0; round < 50; ++round) {
-        fill_ = round;
-        hide();
+        hide(round);
         std::vector<std::thread> threads;
         for (size_t t = 0; t < 4; ++t) {
             threads.emplace_back([&, t] {
