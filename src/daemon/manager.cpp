@@ -94,8 +94,10 @@ struct Trust {
 class ScratchFolder {
   public:
     ScratchFolder() {
-        char path[] = "/tmp/bitfusion-manager-XXXXXX";
-        if (mkdtemp(path) != nullptr) path_ = path;
+        std::error_code ignored;
+        std::string path =
+            (std::filesystem::temp_directory_path(ignored) / "bitfusion-manager-XXXXXX").string();
+        if (mkdtemp(path.data()) != nullptr) path_ = path;
     }
     ScratchFolder(const ScratchFolder&) = delete;
     ScratchFolder& operator=(const ScratchFolder&) = delete;

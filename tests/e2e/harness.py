@@ -105,7 +105,7 @@ class Manager:
         self.client_dir = os.path.join(self.state, "admin")
         command += ["--state-dir", self.state] if secure or state else ["--insecure", "true"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log_file,
-                                        env=clean_environment(**(environment or {})))
+                                        env=clean_environment(TMPDIR=self.folder.name, **(environment or {})))
         self.ready_line = self.process.stdout.readline().decode()
         if not self.ready_line:
             self.process.wait()
