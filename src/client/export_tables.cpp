@@ -3,18 +3,24 @@
 // this process. A slot that is not known says CUDA_ERROR_NOT_SUPPORTED and names its caller in the log, never
 // success: a library that is told a lie breaks later and elsewhere.
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "client/compute_cache.h"
 #include "client/context.h"
 #include "client/device.h"
 #include "client/function.h"
@@ -33,11 +39,25 @@ const char* caller_of(void* address) {
     return dladdr(address, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "?";
 }
 
+// The library that called into this one. The exported function stands between it and us, so the stack is
+// asked; only for a line of the log.
+const char* calling_library() {
+    Dl_info own{};
+    dladdr(reinterpret_cast<void*>(&calling_library), &own);
+    std::array<void*, 16> frames{};
+    const int count = backtrace(frames.data(), static_cast<int>(frames.size()));
+    for (int i = 0; i < count; ++i) {
+        Dl_info info{};
+        if (dladdr(frames[i], &info) != 0 && info.dli_fbase != own.dli_fbase) return caller_of(frames[i]);
+    }
+    return "?";
+}
+
 // One function per table and slot, so that the log can name both.
 template <int Table, int Slot>
 CUresult unknown_slot() {
     constexpr const char* kTables[] = {"runtime interface", "runtime hooks", "tools tls", "context checks",
-                                       "context tools",     "module tools",  "cluster"};
+                                       "context tools",     "module tools",  "cluster",   "compute cache"};
     BF_LOG("client", kWarn,
            "%s asks for slot %d of the private table '%s', which is not served; please report it",
            caller_of(__builtin_return_address(0)), Slot, kTables[Table]);
@@ -294,6 +314,73 @@ const Word* log_sink() {
     return table.data();
 }
 
+// ---- compute cache: slots and arguments as NVRTC 13.0 was seen to use them against the driver 580
+// ---------------------------------------------------------------------------------------------------------
+
+struct CachedCompilation {
+    ComputeCache::Key key;
+};
+
+CUresult cache_open(CachedCompilation** out, uint32_t kind, const void* source, size_t bytes,
+                    const char* options, const char* compiler, const char* built, uint32_t architecture) {
+    if (out == nullptr || (source == nullptr && bytes != 0)) return CUDA_ERROR_INVALID_VALUE;
+    *out = nullptr;
+    if (compute_cache() == nullptr)
+        return CUDA_ERROR_NOT_INITIALIZED;  // the driver's answer when it is disabled
+    const auto text = [](const char* t) { return t != nullptr ? std::string_view(t) : std::string_view(); };
+    const std::string numbers = std::to_string(kind) + " " + std::to_string(architecture);
+    const std::array<std::string_view, 5> parts{
+        numbers, {static_cast<const char*>(source), bytes}, text(options), text(compiler), text(built)};
+    *out = std::make_unique<CachedCompilation>(CachedCompilation{ComputeCache::key_of(parts)}).release();
+    return CUDA_SUCCESS;
+}
+CUresult cache_close(CachedCompilation* one) {
+    if (one == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    const std::unique_ptr<CachedCompilation> owned(one);
+    return CUDA_SUCCESS;
+}
+ComputeCache::Key key_of_output(const CachedCompilation& one, uint32_t index) {
+    const std::array<std::string_view, 2> parts{
+        std::string_view(reinterpret_cast<const char*>(one.key.data()), one.key.size()),
+        std::string_view(reinterpret_cast<const char*>(&index), sizeof index)};
+    return ComputeCache::key_of(parts);
+}
+CUresult cache_find(CachedCompilation* one, uint32_t index, void** data, uint32_t* bytes) {
+    if (one == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (data == nullptr || bytes == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const auto found = compute_cache()->find(key_of_output(*one, index));
+    if (!found) return CUDA_ERROR_NOT_FOUND;
+    std::unique_ptr<void, decltype(&free)> copy(malloc(std::max<size_t>(found->size(), 1)), &free);
+    if (copy == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    memcpy(copy.get(), found->data(), found->size());
+    *bytes = static_cast<uint32_t>(found->size());
+    *data = copy.release();  // the caller's, until it calls cache_release
+    return CUDA_SUCCESS;
+}
+CUresult cache_keep(CachedCompilation* one, uint32_t index, const void* data, uint32_t bytes) {
+    if (one == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (data == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    compute_cache()->keep(key_of_output(*one, index), {static_cast<const uint8_t*>(data), bytes});
+    return CUDA_SUCCESS;
+}
+CUresult cache_release(void* data) {
+    free(data);
+    return CUDA_SUCCESS;
+}
+
+const Word* compute_cache_table() {
+    static const auto table = [] {
+        auto t = sized_table<7, 7>();
+        t[1] = word(cache_open);
+        t[2] = word(cache_close);
+        t[3] = word(cache_find);
+        t[4] = word(cache_keep);
+        t[6] = word(cache_release);
+        return t;
+    }();
+    return table.data();
+}
+
 struct Known {
     std::array<uint8_t, 16> id;
     const Word* (*table)();
@@ -320,6 +407,8 @@ constexpr Known kKnown[] = {
      module_tools},
     {{0x17, 0x34, 0xdc, 0x26, 0x80, 0x0d, 0x47, 0x45, 0x87, 0x26, 0xc0, 0xf1, 0xe7, 0xdd, 0x8b, 0xca},
      cluster},
+    {{0xda, 0x91, 0x51, 0xd3, 0x3a, 0xe6, 0xcc, 0x41, 0xa5, 0xc0, 0x4f, 0x26, 0xd5, 0x33, 0xe3, 0x28},
+     compute_cache_table},
 };
 
 }  // namespace
@@ -335,7 +424,7 @@ CUresult cuGetExportTable(const void** ppExportTable, const CUuuid* pExportTable
     *ppExportTable = nullptr;
     const auto* b = reinterpret_cast<const uint8_t*>(pExportTableId->bytes);
     BF_LOG("client", kInfo, "%s asks for the private table %02x%02x%02x%02x-..., which is not served",
-           caller_of(__builtin_return_address(0)), b[0], b[1], b[2], b[3]);
+           calling_library(), b[0], b[1], b[2], b[3]);
     return CUDA_ERROR_INVALID_VALUE;
 }
 
