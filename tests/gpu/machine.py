@@ -113,7 +113,9 @@ def find_driver():
 
 
 def smi(query):
-    """One list of values per GPU."""
+    """One list of values per GPU; none without nvidia-smi."""
+    if shutil.which("nvidia-smi") is None:
+        return []
     out = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits"], capture_output=True,
                          text=True, check=False).stdout
     return [[cell.strip() for cell in line.split(",")] for line in out.splitlines() if line.strip()]
