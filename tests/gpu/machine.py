@@ -41,10 +41,10 @@ class Run:
         return f"ended after {self.seconds:.0f} s: {words}" if self.code is None else f"exit code {self.code}: {words}"
 
 
-def run(command, timeout, env=None):
+def run(command, timeout, env=None, cwd=None):
     started = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               errors="replace", start_new_session=True, env={**os.environ, **(env or {})})
+                               errors="replace", start_new_session=True, env={**os.environ, **(env or {})}, cwd=cwd)
     try:
         out, err = process.communicate(timeout=timeout)
         code = process.returncode

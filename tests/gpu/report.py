@@ -29,6 +29,11 @@ class Rows:
         print(f"{status:8} {phase:12} {case:40} {shown(native):>10} {shown(remote):>10} {unit:10} "
               f"{shown(row['ratio']):>7} {problem}", flush=True)
 
+    def has(self, phase, case):
+        """Whether there is a row of that name, or of one of its runs, that was run."""
+        return any(row["phase"] == phase and row["status"] != "not run" and re.fullmatch(re.escape(case) + r"( \d+)?", row["case"])
+                   for row in self.rows.values())
+
     def note(self, text):
         if text not in self.notes:
             self.notes.append(text)

@@ -27,6 +27,7 @@ import compile_programs  # noqa: E402
 import machine  # noqa: E402
 import report  # noqa: E402
 import telling  # noqa: E402
+import toolkit  # noqa: E402
 
 NOT_SCRIPTS = {"run", "result", "telling", "compile_programs"}
 SPREAD = 4
@@ -152,7 +153,7 @@ def main():
     known = scripts()
     compiled = compile_programs.compiled([known[name] for name in options.names if known[name].suffix == ".cu"],
                                          options.out / "programs", rows)
-    libraries = ":".join(filter(None, [os.environ.get("LD_LIBRARY_PATH"), compile_programs.library_path()]))
+    libraries = ":".join(filter(None, [os.environ.get("LD_LIBRARY_PATH"), toolkit.library_path()]))
     with contextlib.closing(rows), machine.Manager(options.bundle, rows, options.backend) as manager:
         for name in options.names:
             source = known[name]
