@@ -24,7 +24,8 @@ def compiled(sources, out, rows):
             rows.note(f"{source.stem}: skipped: not installed: {' '.join(missing)}")
             continue
         command = [toolkit.nvcc(), "-std=c++17", "-O1", *ARCHITECTURES, *[f"-I{folder}" for folder in toolkit.folders("include")],
-                   "-o", str(out / source.stem), str(source), *libraries.values()]
+                   "-o", str(out / source.stem), str(source),
+                   *[word for path in libraries.values() for word in ("-Xlinker", path)]]
         started[source.stem] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     done = {}
     for name, process in started.items():

@@ -1,5 +1,6 @@
 // cuBLAS and cuBLASLt: products in several formats, strided batches, vectors, a handle on a stream of its
-// own. libraries: cublas cublasLt
+// own.
+// libraries: cublas cublasLt
 #include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_fp16.h>

@@ -1,5 +1,6 @@
 // NVRTC: source compiled at run time for this GPU and as PTX, name expressions, compile errors, launched by
-// the driver API. libraries: nvrtc cuda
+// the driver API.
+// libraries: nvrtc cuda
 #include <cuda.h>
 #include <nvrtc.h>
 
