@@ -173,6 +173,7 @@ class Function:
     same_as: str = ""  # served by another symbol with the same prototype
     in_table: bool = False
     result: str = "CUresult"
+    waits: bool = False  # the driver may wait in it for everything that runs on the GPU
 
     @property
     def base(self):
@@ -195,6 +196,7 @@ class Message:
     fields: list  # (type, name)
     reply: list
     doc: str
+    waits: bool = False
 
 
 @dataclass
@@ -277,7 +279,7 @@ class Description:
         self.types.append(s)
 
     # ---- words of calls -------------------------------------------------------------------------------------
-    def fn(self, prototype, mode, since=0, hand="", ptsz=0, ptds=0, old=False, same_as="", ptds_as="", **roles):
+    def fn(self, prototype, mode, since=0, hand="", ptsz=0, ptds=0, old=False, same_as="", ptds_as="", waits=False, **roles):
         m = re.fullmatch(r"(CUresult|nvmlReturn_t|const char \*) ?(\w+)\((.*)\)", re.sub(r"\s+", " ", prototype.strip()))
         if not m:
             raise SpecError(f"not a prototype: {prototype!r}")
@@ -291,7 +293,7 @@ class Description:
                     ptype += " *"
                 parameters.append(Parameter(ptype.strip(), pm.group(2)))
         f = Function(symbol, parameters, mode, self.noun, since, hand, ptsz or ptds,
-                     "_ptsz" if ptsz else ("_ptds" if ptds else ""), old, ptds_as, same_as, result=result)
+                     "_ptsz" if ptsz else ("_ptds" if ptds else ""), old, ptds_as, same_as, result=result, waits=waits)
         if any(g.symbol == symbol for g in self.functions):
             raise SpecError(f"{symbol} is described twice")
         known = {p.name: p for p in parameters}
@@ -319,12 +321,12 @@ class Description:
                 if writes and p.name != f.mode.names:
                     raise SpecError(f"{f.symbol}: a posted call cannot write {p.name}")
 
-    def message(self, name, mode, fields="", reply="", doc=""):
+    def message(self, name, mode, fields="", reply="", doc="", waits=False):
         if mode not in ("call", "post", "event"):
             raise SpecError(f"message {name}: mode {mode!r}")
         if not doc:
             raise SpecError(f"message {name} says nothing of itself")
-        self.messages.append(Message(name, self.noun, mode, split_fields(fields), split_fields(reply), doc))
+        self.messages.append(Message(name, self.noun, mode, split_fields(fields), split_fields(reply), doc, waits))
 
 
 def split_parameters(text):

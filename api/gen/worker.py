@@ -121,6 +121,10 @@ def handler(d, f):
     return o
 
 
+def word(truth):
+    return "true" if truth else "false"
+
+
 def source(d, ids):
     o = [BANNER, "#include <array>\n#include <string>\n#include <vector>\n", '#include "worker/dispatch.h"', '#include "worker/session.h"',
          '#include "worker_hand.gen.h"\n', "namespace bitfusion::worker {", "namespace {\n",
@@ -137,11 +141,11 @@ def source(d, ids):
     o.append("    std::array<Handler, msg::kMostId + 1> table{};")
     for f in d.functions:
         if f.travels:
-            o.append(f"    table[msg::kId_{f.symbol}] = {{handle_{f.symbol}, {'true' if f.mode.word == 'call' else 'false'}}};")
+            o.append(f"    table[msg::kId_{f.symbol}] = {{handle_{f.symbol}, {word(f.mode.word == 'call')}, false, {word(f.waits)}}};")
     for m in d.messages:
         if m.mode != "event":
             bulk = any(t == "bulk" for t, _ in m.fields)
-            o.append(f"    table[msg::kId_{m.name}] = {{handle_{m.name}, {'true' if m.mode == 'call' else 'false'}, {'true' if bulk else 'false'}}};")
+            o.append(f"    table[msg::kId_{m.name}] = {{handle_{m.name}, {word(m.mode == 'call')}, {word(bulk)}, {word(m.waits)}}};")
     o += ["    return table;", "}\n", "constexpr auto kTable = make_table();\n", "}  // namespace\n",
           "const Handler* handler_of(uint16_t id) {", "    if (id > msg::kMostId || kTable[id].serve == nullptr) return nullptr;",
           "    return &kTable[id];", "}\n", "}  // namespace bitfusion::worker"]

@@ -19,6 +19,7 @@ struct Handler {
     void (*serve)(Session&, const Frame&, wire::Reader&) = nullptr;
     bool answers = false;  // a call; else a post
     bool bulk = false;     // the body ends in data that go to the GPU
+    bool waits = false;    // the driver may wait in it for everything that runs on the GPU
 };
 
 // nullptr: nothing has this number.

@@ -347,6 +347,7 @@ bool Session::receive(link::Wait wait) {
         memmove(inbox_.data(), inbox_.data() + inbox_begin_, inbox_end_ - inbox_begin_);
         inbox_end_ -= inbox_begin_;
         inbox_begin_ = 0;
+        if (postponed_ && inbox_end_ == inbox_.size()) inbox_.resize(inbox_.size() * 2);
     }
     auto got = link_->receive(inbox_.data() + inbox_end_, inbox_.size() - inbox_end_, wait);
     if (!got) {
@@ -422,6 +423,7 @@ void Session::serve_inbox() {
         if (handler == nullptr) return peer_is_wrong(frame, "number");
         if (head.bytes > (head.id == msg::kId_ModuleLoad ? kMostImage : wire::kMostBody))
             return peer_is_wrong(frame, "size");
+        if (handler->waits && postpone(head)) return;
         const bool large = handler->bulk ? head.bytes > kLargeBulk : sizeof head + head.bytes > inbox_.size();
         if (large) {
             if (!serve_large(head, *handler)) return;
@@ -438,11 +440,12 @@ void Session::serve_inbox() {
 // Nothing to do but wait: for the client, and for the GPU if something is watched. The GPU is asked at
 // growing intervals, so that a short wait ends at once and a long one costs little.
 void Session::idle() {
-    const bool watching = !waitings_.empty() || !copies_.empty() || !watches_.empty();
+    const bool watching = !waitings_.empty() || !copies_.empty() || !watches_.empty() || postponed_;
     const auto begun = Clock::now();
     static const auto spin = std::chrono::microseconds(std::thread::hardware_concurrency() > 2 ? 100 : 10);
     for (;;) {
         if (watching && progress()) return;
+        if (postponed_ && !host_functions.any_open()) return;
         if (receive(link::Wait::kNo) || ended()) return;
         const auto passed = Clock::now() - begun;
         if (passed < spin) continue;

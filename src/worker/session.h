@@ -233,6 +233,8 @@ class Session {
     void flush();
     bool receive(link::Wait wait);
     void serve_inbox();
+    bool postpone(const wire::RequestHead& head);
+    void hear_host_functions();
     bool serve_large(const wire::RequestHead& head, const Handler& handler);
     bool read_rest(uint8_t* target, size_t bytes);
     bool progress_events(std::vector<Watch>* reached, std::vector<CUresult>* status);
@@ -248,6 +250,7 @@ class Session {
     std::vector<uint8_t> inbox_;
     size_t inbox_begin_ = 0;
     size_t inbox_end_ = 0;
+    bool postponed_ = false;  // the first message of the inbox waits until no host function is open
     std::vector<uint8_t> outbox_;
     std::list<Waiting> copies_;
     std::list<Waiting> waitings_;

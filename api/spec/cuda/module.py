@@ -29,8 +29,9 @@ fn("CUresult cuModuleGetGlobal(CUdeviceptr_v1 *dptr, unsigned int *bytes, CUmodu
    refused("addresses of 32 bits"), since=2000, old=True)
 
 message("ModuleLoad", "call", "u64 name, u32 as_library, u32 wrapper_version, bytes sizes, bytes options, bulk image", "i32 status, f32 wall_ms, text info_log, text error_log",
+        waits=True,
         doc="A module or library, named by the client, from an image: sizes of its parts, then the parts, each padded to 8. Options are pairs of JIT option and value.")
 message("FunctionGet", "call", "u64 module, text name", "bytes facts", doc="A function of a module with its parameter layout and attributes.")
 message("FunctionList", "call", "u64 module, u32 most", "bytes facts", doc="The functions of a module, described like FunctionGet's.")
 message("GlobalGet", "call", "u64 owner, u32 of_library, u32 managed, text name", "u64 address, u64 byte_count, u32 is_managed", doc="A variable of a module or library.")
-message("ModuleUnload", "post", "u64 module", doc="Ends a module and every function named under it.")
+message("ModuleUnload", "post", "u64 module", waits=True, doc="Ends a module and every function named under it.")
