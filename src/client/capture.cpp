@@ -144,17 +144,21 @@ CUresult cuStreamBeginCapture(CUstream hStream) {
 
 CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
     const CUstream stream = resolve_stream(hStream);
+    bool elsewhere = false;
     {
         // All threads of the program are one thread to the driver: which one began it is known here only.
         const std::lock_guard<std::mutex> lock(captures().lock);
         const auto begun = captures().begun.find(stream);
         if (begun != captures().begun.end() && !begun->second.relaxed &&
             begun->second.thread != std::this_thread::get_id())
-            return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+            elsewhere = true;
     }
-    const CUresult result = remote::cuStreamEndCapture(stream, phGraph);
-    if (result == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED || result == CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
-        return result;
+    CUresult result = remote::cuStreamEndCapture(stream, phGraph);
+    if (elsewhere && result == CUDA_SUCCESS) {  // the capture is over all the same, and there is no graph
+        cuGraphDestroy(std::exchange(*phGraph, nullptr));
+        result = CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    }
+    if (result == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED) return result;
     const std::lock_guard<std::mutex> lock(captures().lock);
     const auto found = captures().streams.find(stream);
     if (found == captures().streams.end()) return result;

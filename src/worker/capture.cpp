@@ -131,9 +131,7 @@ CUresult cuStreamEndCapture(Session& s, CUstream hStream, CUgraph* phGraph) {
             ? s.handles.known_name(info.graph)
             : 0;
     const CUresult result = s.driver.cuStreamEndCapture(hStream, phGraph);
-    const bool goes_on =
-        result == CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD || result == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
-    if (begun == s.captures.end() || goes_on) return result;
+    if (begun == s.captures.end() || result == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED) return result;
     // An invalid capture does not tell its graph: whatever was named of it is gone too.
     if (result != CUDA_SUCCESS) s.handles.forget(name != 0 ? name : s.capture_graphs[hStream]);
     s.capture_graphs.erase(hStream);

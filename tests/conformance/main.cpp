@@ -1,5 +1,5 @@
-// conformance_tests --target=soft[:capability] | --target=lib:<path of a libcuda.so.1> [--strict] [gtest
-// options]
+// conformance_tests --target=soft[:capability] | --target=lib:<path of a libcuda.so.1> [--strict] [--native]
+// [gtest options]
 //
 // Exit codes: those of gtest (0 all passed or skipped, 1 some failed); 2 the target cannot be opened.
 #include <cstdio>
@@ -18,6 +18,7 @@ namespace {
 DriverTable table;
 std::string target;
 bool strict = false;
+bool native = false;
 
 Status open_target(std::string_view name) {
     constexpr std::string_view kLibrary = "lib:";
@@ -40,6 +41,7 @@ Status open_target(std::string_view name) {
 const DriverTable& driver() { return table; }
 const std::string& target_argument() { return target; }
 bool may_skip() { return !strict; }
+bool answers_misuse() { return !native; }
 
 void OnDevice::SetUp() {
     // Kept for the whole process; the driver releases it at exit.
@@ -85,6 +87,8 @@ int main(int argc, char** argv) {
             child = option.substr(option.find('=') + 1);
         } else if (option == "--strict") {
             conformance::strict = true;
+        } else if (option == "--native") {
+            conformance::native = true;
         } else {
             std::fprintf(stderr, "unknown option '%s'; see tests/conformance/main.cpp\n", argv[i]);
             return 2;

@@ -31,6 +31,10 @@ const std::string& target_argument();
 // Whether an unsupported function may skip a test.
 bool may_skip();
 
+// Whether the target answers misuse of which CUDA's documents say that its behaviour is undefined (dead
+// handles, null where a result goes): ours always does, NVIDIA's own driver may crash (--native).
+bool answers_misuse();
+
 // A device pointer that no target hands out: inside the first page.
 constexpr CUdeviceptr kNowhere = 0x40;
 

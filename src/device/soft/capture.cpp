@@ -133,10 +133,11 @@ CUresult cuStreamEndCapture(CUstream handle, CUgraph* out) {
             capture->invalid = true;
             return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
         }
-        if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != thread_number())
-            return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
         CUresult result = CUDA_SUCCESS;
-        if (capture->invalid)
+        // On the wrong thread it is over all the same, and gives no graph (so does driver 580).
+        if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != thread_number())
+            result = CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+        else if (capture->invalid)
             result = CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
         else if (!all_joined(*capture))
             result = CUDA_ERROR_STREAM_CAPTURE_UNJOINED;

@@ -206,8 +206,6 @@ CUresult make_texture(const CUDA_RESOURCE_DESC& resource, const CUDA_TEXTURE_DES
     image->normalized = (texture.flags & CU_TRSF_NORMALIZED_COORDINATES) != 0;
     image->seamless = (texture.flags & CU_TRSF_SEAMLESS_CUBEMAP) != 0;
     if (image->seamless && !image->cube) return CUDA_ERROR_INVALID_VALUE;
-    if (resource.resType == CU_RESOURCE_TYPE_MIPMAPPED_ARRAY && !image->normalized)
-        return CUDA_ERROR_INVALID_VALUE;
     const bool small = !is_float(image->format) && bytes_of(image->format) < 4;
     if (small && (texture.flags & CU_TRSF_READ_AS_INTEGER) == 0) image->normalized_reads = true;
     image->srgb = (texture.flags & CU_TRSF_SRGB) != 0 && image->format == ImageFormat::kU8;
@@ -235,7 +233,6 @@ CUresult make_surface(const CUDA_RESOURCE_DESC& resource, BoundImage* out) {
     if (resource.resType != CU_RESOURCE_TYPE_ARRAY || resource.flags != 0) return CUDA_ERROR_INVALID_VALUE;
     const auto array = driver().arrays.find(resource.res.array.hArray);
     if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    if ((array->description.Flags & CUDA_ARRAY3D_SURFACE_LDST) == 0) return CUDA_ERROR_INVALID_VALUE;
     auto image = std::make_shared<Image>();
     describe(*array, image.get(), out);
     out->image = std::move(image);

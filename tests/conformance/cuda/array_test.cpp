@@ -24,6 +24,7 @@ TEST_F(ArrayLife, DescriptorsAreTold) {
     EXPECT_EQ(whole.Width, 33u);
     EXPECT_EQ(whole.Depth, 0u);
     CU_OK(cuArrayDestroy, array);
+    if (!answers_misuse()) return;
     CU_IS(CUDA_ERROR_INVALID_HANDLE, cuArrayDestroy, array);
     CU_IS(CUDA_ERROR_INVALID_HANDLE, cuArrayGetDescriptor_v2, &told, array);
     CU_IS(CUDA_ERROR_INVALID_HANDLE, cuArray3DGetDescriptor_v2, &whole, array);

@@ -89,8 +89,10 @@ TEST_F(CopyArray, PastTheEndAndDeadHandlesAreRefused) {
     CU_OK(cuArray3DCreate_v2, &array, &d);
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuMemcpyHtoA_v2, array, size_t{4}, sent_.data(), size_t{1024});
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuMemcpyAtoH_v2, back_.data(), array, size_t{1024}, size_t{4});
-    CU_IS(CUDA_ERROR_INVALID_VALUE, cuMemcpyHtoA_v2, array, size_t{0}, nullptr, size_t{4});
+    if (answers_misuse())
+        CU_IS(CUDA_ERROR_INVALID_VALUE, cuMemcpyHtoA_v2, array, size_t{0}, nullptr, size_t{4});
     CU_OK(cuArrayDestroy, array);
+    if (!answers_misuse()) return;
     CU_IS_ONE_OF(CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_VALUE, cuMemcpyAtoH_v2, back_.data(), array,
                  size_t{0}, size_t{4});
     CU_IS_ONE_OF(CUDA_ERROR_INVALID_HANDLE, CUDA_ERROR_INVALID_VALUE, cuMemcpyHtoA_v2, nullptr, size_t{0},

@@ -68,11 +68,10 @@ TEST_F(Surface, ALevelOfAMipmappedArrayIsASurface) {
 }
 
 TEST_F(Surface, WhatCannotBeASurfaceIsRefused) {
-    const Array plain(array_description(4, 4, 0, CU_AD_FORMAT_UNSIGNED_INT32, 1));
-    CODE_OK(plain.code());
+    const Array array(array_description(4, 4, 0, CU_AD_FORMAT_UNSIGNED_INT32, 1, CUDA_ARRAY3D_SURFACE_LDST));
+    CODE_OK(array.code());
     CUsurfObject object = 0;
-    CUDA_RESOURCE_DESC resource = resource_of(plain);
-    CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, &object, &resource);  // made without SURFACE_LDST
+    CUDA_RESOURCE_DESC resource = resource_of(array);
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, nullptr, &resource);
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, &object, nullptr);
     const Memory memory(4096);
