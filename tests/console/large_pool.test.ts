@@ -1,0 +1,87 @@
+// Every page, with 100 servers, 800 GPUs and 2000 clients: how soon it shows data, in both themes, on a small screen,
+// and what axe-core says of it.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seriousFindings } from './accessible';
+import { openWindow, type Window } from './browser';
+import { consoleFolder, pictures } from './places';
+import { SimulatedPool } from './simulated_pool';
+
+const pool = new SimulatedPool(consoleFolder(), {
+  servers: 100,
+  gpusOfAServer: 8,
+  clients: 2000,
+  sessions: 900,
+  waiting: 40,
+  tokens: 2000,
+});
+let home = '';
+
+beforeAll(async () => {
+  home = await pool.listen();
+});
+afterAll(() => pool.close());
+
+// What shows that a page has its data.
+const shown: [name: string, address: string, selector: string][] = [
+  ['cluster', 'cluster', 'main canvas'],
+  ['servers', 'servers', 'tr[data-key="0000-0"]'],
+  ['server-allocation', 'servers/0000-0', '[data-gpu="7"]'],
+  ['server-use', 'servers/0000-0?pane=use&range=30d', '[data-chart="compute-gpu-host-000-gpu7"] canvas'],
+  ['server-network', 'servers/0000-0?pane=network', 'main canvas'],
+  ['server-sessions', 'servers/0000-0?pane=sessions', 'tr[data-key="lease-0"]'],
+  ['server-log', 'servers/0000-0?dialog=log', 'dialog .line'],
+  ['server-health', 'servers/0000-0?dialog=health', 'tr[data-check="ecc"]'],
+  ['server-gpu', 'servers/0000-0?dialog=gpu', 'dialog [data-table="gpus"] tbody tr'],
+  ['server-settings', 'servers/0000-0?dialog=settings', 'dialog input[type="number"]'],
+  ['clients', 'clients', 'tr[data-key="client-00000"]'],
+  ['client', 'clients/client-00001', 'main canvas'],
+  ['client-gpu', 'clients/client-00001?dialog=gpu', 'dialog td'],
+  ['client-settings', 'clients/client-00001?dialog=settings', 'dialog input[type="number"]'],
+  ['sessions', 'sessions', 'tr[data-key="lease-0"]'],
+  ['queue', 'queue', 'tr[data-key="claim-0"]'],
+  ['tokens', 'tokens', 'tr[data-key="t000000"]'],
+  ['token-new', 'tokens?dialog=new', 'dialog input'],
+  ['token-edit', 'tokens?edit=t000000', 'dialog input'],
+  ['users', 'users', 'tr[data-key="ann"]'],
+  ['user-new', 'users?dialog=new', 'dialog input'],
+  ['activity', 'activity', 'tr[data-key="1000"]'],
+  ['settings', 'settings', 'tr[data-key="before-update"]'],
+  ['about', 'about', '[data-fact="version"]'],
+];
+const mostMs = 500;
+
+describe.each([
+  { theme: 'light', dark: false, width: 1280, height: 720 },
+  { theme: 'dark', dark: true, width: 1280, height: 720 },
+  { theme: 'phone', dark: false, width: 390, height: 844 },
+])('$theme', ({ theme, dark, width, height }) => {
+  let window: Window;
+  beforeAll(async () => {
+    window = await openWindow(home, { dark, width, height });
+    await window.page.goto(home + '/console/');
+    await window.page.waitForSelector('main canvas');
+  });
+  afterAll(() => window.close());
+
+  test.each(shown)('%s', async (name, address, selector) => {
+    const { page } = window;
+    await page.evaluate("location.hash = '#/about'");
+    await page.waitForSelector('[data-fact="version"]');
+    // Measured in the page: from the click on a link to the first frame with data.
+    const took = (await page.evaluate(`new Promise((done) => {
+      const start = performance.now();
+      const look = () => document.querySelector(${JSON.stringify(selector)})
+        ? requestAnimationFrame(() => done(performance.now() - start)) : requestAnimationFrame(look);
+      location.hash = ${JSON.stringify('#/' + (address === 'about' ? 'about?x=1' : address))};
+      look();
+    })`)) as number;
+    if (theme !== 'phone') expect(took, `${name} had its data after`).toBeLessThan(mostMs);
+    await page.screenshot({ path: join(pictures(), `large-${theme}-${name}.png`) });
+    const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+    expect(tooWide, 'the page scrolls sideways by').toBeLessThanOrEqual(0);
+    expect(await seriousFindings(page)).toEqual([]);
+    expect(window.problems).toEqual([]);
+    expect(window.foreign).toEqual([]);
+  });
+});
