@@ -72,7 +72,7 @@ wire::FunctionFacts facts_of_function(Session& s, CUfunction function, const std
     }
     facts.attributes = attributes(
         [&](int* value, CUfunction_attribute a) { return s.driver.cuFuncGetAttribute(value, a, function); });
-    s.layouts[facts.name] = facts.parameters;
+    s.layouts[facts.name].parameters = facts.parameters;
     return facts;
 }
 
@@ -103,7 +103,7 @@ wire::FunctionFacts facts_of_kernel(Session& s, CUkernel kernel, const std::stri
     facts.attributes = attributes([&](int* value, CUfunction_attribute a) {
         return s.driver.cuKernelGetAttribute(value, a, kernel, device);
     });
-    s.layouts[facts.name] = facts.parameters;
+    s.layouts[facts.name].parameters = facts.parameters;
     return facts;
 }
 

@@ -176,7 +176,7 @@ CUresult tell_kernel(Session& s, CUgraphNode node, CUgraphNodeParams* params, st
     if (name == 0) name = s.handles.known_name(k.kern);
     std::vector<wire::FunctionFacts::Parameter> layout;
     if (const auto known = s.layouts.find(name); known != s.layouts.end())
-        layout = known->second;
+        layout = known->second.parameters;
     else if (k.func != nullptr)
         layout = facts_of_function(s, k.func, "", s.context_name()).parameters;
     if (name == 0) name = s.handles.known_name(k.func);

@@ -20,7 +20,7 @@ void HostFunctions::pass(Point* point, CUresult status) {
     eventfd_write(wake_, 1);
     changed_.wait(lock, [&] { return waiting_.count(number) == 0 || abandoned_; });
     waiting_.erase(number);
-    if (!point->lasting) points_.erase(point->ticket);
+    if (!point->lasting) forget(point->ticket);
 }
 
 HostFunctions::Point* HostFunctions::make(uint64_t ticket) {
@@ -28,12 +28,18 @@ HostFunctions::Point* HostFunctions::make(uint64_t ticket) {
     if (points_.count(ticket) != 0) return nullptr;
     auto& place = points_[ticket];
     place = std::make_unique<Point>(Point{this, ticket});
+    open_.store(points_.size(), std::memory_order_release);
     return place.get();
 }
 
 void HostFunctions::drop(uint64_t ticket) {
     const std::lock_guard<std::mutex> lock(lock_);
+    forget(ticket);
+}
+
+void HostFunctions::forget(uint64_t ticket) {
     points_.erase(ticket);
+    open_.store(points_.size(), std::memory_order_release);
 }
 
 std::deque<HostFunctions::Due> HostFunctions::take_due() {
@@ -42,12 +48,6 @@ std::deque<HostFunctions::Due> HostFunctions::take_due() {
     const std::lock_guard<std::mutex> lock(lock_);
     any_due_.store(false, std::memory_order_relaxed);
     return std::exchange(due_, {});
-}
-
-bool HostFunctions::any_open() {
-    if (graphs_.load(std::memory_order_relaxed) != 0) return true;
-    const std::lock_guard<std::mutex> lock(lock_);
-    return !points_.empty();
 }
 
 void HostFunctions::done(uint64_t pass) {

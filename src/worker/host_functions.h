@@ -38,7 +38,9 @@ class HostFunctions {
     void drop(uint64_t ticket);
     // Points that streams have not passed yet. While there are any, the dispatch thread must not wait for the
     // GPU.
-    bool any_open();
+    bool any_open() const {
+        return open_.load(std::memory_order_acquire) != 0 || graphs_.load(std::memory_order_relaxed) != 0;
+    }
     // Graphs with such points begin and end to run.
     void graph_begins() { graphs_.fetch_add(1, std::memory_order_relaxed); }
     void graph_ends() { graphs_.fetch_sub(1, std::memory_order_relaxed); }
@@ -59,7 +61,9 @@ class HostFunctions {
   private:
     std::mutex lock_;
     std::condition_variable changed_;
+    void forget(uint64_t ticket);
     std::unordered_map<uint64_t, std::unique_ptr<Point>> points_;
+    std::atomic<size_t> open_{0};           // their number
     std::unordered_set<uint64_t> waiting_;  // passes
     uint64_t last_pass_ = 0;
     std::deque<Due> due_;

@@ -23,9 +23,11 @@ class KernelArguments {
 
     // `function` is the kernel's name. CUDA_ERROR_INVALID_HANDLE when its layout is not known,
     // CUDA_ERROR_INVALID_VALUE when the block is too short for it.
-    CUresult unpack(const Session& s, uint64_t function, std::span<const uint8_t> block);
+    CUresult unpack(Session& s, uint64_t function, std::span<const uint8_t> block);
     void** pointers() { return pointers_; }
     size_t count() const { return count_; }
+    // The kernel has been launched with them.
+    void launched() { *launched_ = true; }
 
   private:
     // Most kernels have few and small arguments; those need no memory.
@@ -35,6 +37,7 @@ class KernelArguments {
     std::vector<void*> many_;
     void** pointers_ = nullptr;
     size_t count_ = 0;
+    bool* launched_ = nullptr;
 };
 
 }  // namespace bitfusion::worker

@@ -104,7 +104,9 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
                      ? CUDA_ERROR_NOT_SUPPORTED
                      : s.driver.cuLaunchKernelEx(&config, function, parameters, nullptr);
     }
-    if (result != CUDA_SUCCESS) {
+    if (result == CUDA_SUCCESS) {
+        arguments.launched();
+    } else {
         BF_LOG("worker", kInfo,
                "launch refused: grid %u %u %u block %u %u %u shared %u flags %u, %zu parameters in %zu bytes",
                m.grid_x, m.grid_y, m.grid_z, m.block_x, m.block_y, m.block_z, m.shared_bytes, m.flags,

@@ -17,6 +17,18 @@ constexpr size_t kMostBehind = 32u << 20;
 
 }  // namespace
 
+// The driver loads a library's kernel when it is first launched.
+bool Session::may_wait(const Handler& handler, const wire::RequestHead& head) const {
+    if (handler.waits) return true;
+    if (head.id != msg::kId_Launch || !host_functions.any_open()) return false;
+    uint64_t function = 0;
+    if (inbox_end_ - inbox_begin_ < sizeof head + sizeof function) return false;
+    memcpy(&function, inbox_.data() + inbox_begin_ + sizeof head, sizeof function);
+    if (wire::kind_of(function) != wire::Kind::kKernel) return false;
+    const auto known = layouts.find(function);
+    return known != layouts.end() && !known->second.launched;
+}
+
 bool Session::postpone(const wire::RequestHead& head) {
     postponed_ = host_functions.any_open();
     if (postponed_) hear_host_functions();

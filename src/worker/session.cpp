@@ -423,7 +423,7 @@ void Session::serve_inbox() {
         if (handler == nullptr) return peer_is_wrong(frame, "number");
         if (head.bytes > (head.id == msg::kId_ModuleLoad ? kMostImage : wire::kMostBody))
             return peer_is_wrong(frame, "size");
-        if (handler->waits && postpone(head)) return;
+        if (may_wait(*handler, head) && postpone(head)) return;
         const bool large = handler->bulk ? head.bytes > kLargeBulk : sizeof head + head.bytes > inbox_.size();
         if (large) {
             if (!serve_large(head, *handler)) return;

@@ -80,7 +80,11 @@ class Session {
 
     // Where the parameters of each function lie in its argument block; told to the client with the function's
     // name.
-    std::unordered_map<uint64_t, std::vector<wire::FunctionFacts::Parameter>> layouts;
+    struct Layout {
+        std::vector<wire::FunctionFacts::Parameter> parameters;
+        bool launched = false;  // the driver has loaded it
+    };
+    std::unordered_map<uint64_t, Layout> layouts;
 
     // What the driver may still read after the call that gave it: JIT options of libraries.
     std::vector<std::shared_ptr<void>> jit_options;
@@ -233,6 +237,7 @@ class Session {
     void flush();
     bool receive(link::Wait wait);
     void serve_inbox();
+    bool may_wait(const Handler& handler, const wire::RequestHead& head) const;
     bool postpone(const wire::RequestHead& head);
     void hear_host_functions();
     bool serve_large(const wire::RequestHead& head, const Handler& handler);

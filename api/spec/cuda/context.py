@@ -36,7 +36,7 @@ fn("CUresult cuCtxGetId(CUcontext ctx, unsigned long long *ctxId)", local(), sin
 fn("CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int *version)", local(), since=3020)
 fn("CUresult cuCtxSynchronize(void)", local(), since=2000)
 fn("CUresult cuCtxSynchronize_v2(CUcontext ctx)", local(), since=13000)
-fn("CUresult cuCtxSetLimit(CUlimit limit, size_t value)", call(), since=3010, hand=CLIENT)
+fn("CUresult cuCtxSetLimit(CUlimit limit, size_t value)", call(), since=3010, hand=CLIENT, waits=True)
 fn("CUresult cuCtxGetLimit(size_t *pvalue, CUlimit limit)", call(), since=3010, hand=CLIENT, pvalue=out())
 fn("CUresult cuCtxGetCacheConfig(CUfunc_cache *pconfig)", call(), since=3020, pconfig=out())
 fn("CUresult cuCtxSetCacheConfig(CUfunc_cache config)", post(), since=3020)
@@ -58,10 +58,10 @@ fn("CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent)",
 
 message("PrimaryRetain", "call", "u32 device, u64 context", "u32 flags",
         doc="First retain of a device's primary context; the client names it.")
-message("PrimaryRelease", "call", "u32 device, u64 context", doc="Last release of a primary context.")
-message("PrimaryReset", "call", "u32 device, u64 context", doc="cuDevicePrimaryCtxReset: everything in the context ends.")
+message("PrimaryRelease", "call", "u32 device, u64 context", waits=True, doc="Last release of a primary context.")
+message("PrimaryReset", "call", "u32 device, u64 context", waits=True, doc="cuDevicePrimaryCtxReset: everything in the context ends.")
 message("PrimarySetFlags", "call", "u32 device, u32 flags", doc="Flags of a primary context.")
 message("ContextCreate", "call", "u32 device, u32 flags, u64 context", doc="A created context; the client names it.")
-message("ContextDestroy", "call", "u64 context", doc="Ends a created context.")
+message("ContextDestroy", "call", "u64 context", waits=True, doc="Ends a created context.")
 message("ContextSynchronize", "call", "u64 context", doc="Answered when everything posted to the context before it has run.")
 message("ContextEventRecord", "post", "u64 context, u64 event, u64 mark", doc="cuCtxRecordEvent; answered by EventReached.")

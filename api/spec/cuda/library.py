@@ -31,8 +31,8 @@ fn("CUresult cuKernelGetName(const char **name, CUkernel hfunc)", local(), since
 fn("CUresult cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t *paramOffset, size_t *paramSize)",
    local(), since=12040)
 
-message("KernelGet", "call", "u64 library, text name", "bytes facts", doc="A kernel of a library with its parameter layout and attributes.")
-message("KernelList", "call", "u64 library, u32 most", "bytes facts", doc="The kernels of a library, described like KernelGet's.")
-message("KernelFunction", "call", "u64 kernel", "bytes facts", doc="The function of a kernel in the current context.")
-message("LibraryModule", "call", "u64 library", "u64 module", doc="The module of a library in the current context.")
-message("LibraryUnload", "post", "u64 library", doc="Ends a library and every kernel named under it.")
+message("KernelGet", "call", "u64 library, text name", "bytes facts", waits=True, doc="A kernel of a library with its parameter layout and attributes.")
+message("KernelList", "call", "u64 library, u32 most", "bytes facts", waits=True, doc="The kernels of a library, described like KernelGet's.")
+message("KernelFunction", "call", "u64 kernel", "bytes facts", waits=True, doc="The function of a kernel in the current context.")
+message("LibraryModule", "call", "u64 library", "u64 module", waits=True, doc="The module of a library in the current context.")
+message("LibraryUnload", "post", "u64 library", waits=True, doc="Ends a library and every kernel named under it.")

@@ -72,8 +72,10 @@ TEST_F(Surface, WhatCannotBeASurfaceIsRefused) {
     CODE_OK(array.code());
     CUsurfObject object = 0;
     CUDA_RESOURCE_DESC resource = resource_of(array);
-    CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, nullptr, &resource);
-    CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, &object, nullptr);
+    if (answers_misuse()) {
+        CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, nullptr, &resource);
+        CU_IS(CUDA_ERROR_INVALID_VALUE, cuSurfObjectCreate, &object, nullptr);
+    }
     const Memory memory(4096);
     resource = {};
     resource.resType = CU_RESOURCE_TYPE_LINEAR;
