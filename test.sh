@@ -47,6 +47,7 @@ mkdir "$reports"
 
 # What follows runs programs; none of them may write into the caller's home.
 export HOME=$scratch/home TMPDIR=$scratch/tmp
+unset XDG_CACHE_HOME CUDA_CACHE_PATH
 export UBSAN_OPTIONS=print_stacktrace=1
 alike=()  # g++ 12's sanitizers want the address space that they know, which newer kernels' randomization leaves
 if [ "$preset" != release ] && setarch -R true 2>/dev/null; then alike=(setarch -R); fi
