@@ -7,7 +7,9 @@ export interface Column<Row> {
   value: (row: Row) => Cell; // what is sorted by, searched and saved
   shown?: (row: Row) => string; // what is read, where that is another text
   numeric?: boolean;
+  moment?: boolean; // a time
   wide?: boolean; // left out on a phone
+  within?: boolean; // shown in the cell of another column; a column of its own in the file
   custom?: boolean; // the page draws its cells
 }
 
@@ -46,7 +48,7 @@ function compare(a: Cell, b: Cell): number {
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
   const aEmpty = a === null || a === undefined || a === '';
   const bEmpty = b === null || b === undefined || b === '';
-  if (aEmpty || bEmpty) return Number(bEmpty) - Number(aEmpty);
+  if (aEmpty || bEmpty) return Number(aEmpty) - Number(bEmpty);
   return texts.compare(String(a), String(b));
 }
 

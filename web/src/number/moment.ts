@@ -5,8 +5,23 @@ export function instant(value: string | number | null | undefined): Date | null 
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-export function moment(value: string | number | null | undefined, language: string): string {
-  return instant(value)?.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'medium' }) ?? '';
+// 2026-11-22 04:10:09, in the reader's zone: one form that no country reads otherwise, and that sorts.
+export function moment(value: string | number | null | undefined): string {
+  const date = instant(value);
+  if (!date) return '';
+  const two = (part: number) => String(part).padStart(2, '0');
+  return (
+    `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+    `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  );
+}
+
+// What a tick of an axis says: the clock, and the day where the axis is longer than one.
+export function tick(seconds: number, span: number): string {
+  const text = moment(seconds);
+  if (span > 4 * 86400) return text.slice(5, 10);
+  if (span > 86400) return text.slice(5, 16);
+  return span > 900 ? text.slice(11, 16) : text.slice(11);
 }
 
 export function iso(value: string | number | null | undefined): string {

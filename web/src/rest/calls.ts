@@ -85,8 +85,14 @@ export function deleteClient(id: string, etag?: string): Promise<unknown> {
   return request('DELETE', `/v1/clients/${encode(id)}`, { etag });
 }
 
+// Sessions name their server by its id; people want its name.
 export async function sessions(signal?: Signal): Promise<GpuSession[]> {
-  return (await request<{ sessions: GpuSession[] }>('GET', '/v1/sessions', { signal })).sessions;
+  const [all, hosts] = await Promise.all([
+    request<{ sessions: GpuSession[] }>('GET', '/v1/sessions', { signal }),
+    servers(signal),
+  ]);
+  const names = new Map(hosts.map((host) => [host.id, host.hostname]));
+  return all.sessions.map((one) => ({ ...one, server_name: names.get(one.server) ?? one.server }));
 }
 
 export function endSession(id: string): Promise<unknown> {
