@@ -152,6 +152,24 @@ no_report() { # LOG
     ! grep -nE -A 30 'ThreadSanitizer|AddressSanitizer|LeakSanitizer|runtime error:' "$1"
 }
 
+# The console: its logic, and its pages in a browser against a manager with software GPUs.
+console() {
+    local pages=$build/web/work runner
+    if [ ! -f "$build/share/bitfusion/console/index.html" ]; then
+        verdict skipped "console" "it is not built: no npm here when the build was configured, or no registry of packages"
+        return
+    fi
+    runner=(env -C "$pages" "BITFUSION_BUILD=$build" node node_modules/vitest/vitest.mjs run --reporter=default --reporter=junit)
+    suite "console logic" console-logic.xml "${runner[@]}" "--outputFile.junit=$reports/console-logic.xml" src
+    check "the console's types" "run npm run check in $pages" \
+        env -C "$pages" node node_modules/svelte-check/bin/svelte-check --fail-on-warnings --output human
+    if command -v chromium >/dev/null; then
+        suite "console pages" console-pages.xml "${runner[@]}" "--outputFile.junit=$reports/console-pages.xml" tests
+    else
+        verdict skipped "console pages" "no chromium here: the pages are not tested in a browser"
+    fi
+}
+
 # Unit tests, conformance in process, end-to-end tests. ctest gives each test a process of its own, which some need.
 in_ctest() { # OPTION...
     suite "ctest" ctest.xml \
@@ -163,6 +181,7 @@ in_ctest() { # OPTION...
 case $preset in
 release)
     in_ctest
+    console
     remote soft
     if [ -e /dev/nvidiactl ] && ldconfig -p | grep -q 'libcuda\.so\.1'; then
         suite "conformance real" conformance-real.xml "$build/tests/conformance_tests" --target=lib:libcuda.so.1 \

@@ -24,6 +24,7 @@ DRIVER = re.compile(r"^lib(cuda|nvidia-)")
 PROGRAMS = {"bin/bitfusion": False, "lib/bitfusion/bitfusion-worker": True, "lib/bitfusion/cuda/libcuda.so.1": True,
             "lib/bitfusion/cuda/libnvidia-ml.so.1": True, "lib/bitfusion/bin/nvidia-smi": True}
 PRIVATE = "lib/bitfusion/private"
+CONSOLE = "share/bitfusion/console"
 EXTRAS = {
     "README": "README",
     "bitfusion-manager.service": "share/bitfusion/bitfusion-manager.service",
@@ -107,6 +108,13 @@ def fill(build, root, version):
         elves += [os.path.join(private, name) for name in sorted(os.listdir(private))]
     for path in elves:
         finish(root, path)
+    pages = os.path.join(build, CONSOLE)
+    if not os.path.exists(os.path.join(pages, "index.html")):
+        print("make_bundle: WARNING: %s holds no console; the bundle is made without it (it needs npm)" % pages)
+    for folder, _, names in os.walk(pages):
+        for name in names:
+            path = os.path.join(folder, name)
+            install(path, os.path.join(root, os.path.relpath(path, build)), 0o644)
     for source, target in EXTRAS.items():
         path = os.path.join(root, target)
         install(os.path.join(HERE, source), path, 0o644)

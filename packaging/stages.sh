@@ -85,9 +85,13 @@ install_packages() { # USE...
         say "not a Debian system: packages are left alone (packaging/debian-packages.txt names what is needed)"
         return
     fi
-    local name use rest missing=()
+    local name use rest command missing=()
     while read -r name use rest; do
         case " $* " in *" $use "*) ;; *) continue ;; esac
+        # Node.js of another source brings npm, and Debian's package cannot be beside it.
+        command=${name#"${name%%:*}"}
+        name=${name%%:*}
+        [ -z "$command" ] || ! command -v "${command#:}" >/dev/null || continue
         case $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null || true) in
         installed*) ;;
         *) missing+=("$name") ;;

@@ -65,6 +65,11 @@ class Bundle(unittest.TestCase):
             self.assertTrue(os.path.isfile(os.path.join(self.root, part)), part)
         with open(os.path.join(self.root, "README")) as readme:
             self.assertIn("Bitfusion " + VERSION, readme.readline())
+        pages = "share/bitfusion/console/index.html"
+        if os.path.exists(os.path.join(BUILD, pages)):
+            self.assertTrue(os.path.isfile(os.path.join(self.root, pages)))
+        else:
+            print("SKIPPED, NOT TESTED: the console is not built", file=sys.stderr)
         for part in PARTS:
             if os.path.exists(os.path.join(BUILD, part)):
                 self.assertTrue(os.access(os.path.join(self.root, part), os.X_OK), part)
