@@ -123,12 +123,15 @@ programs() { # BACKEND
 
 # The conformance tests as a client's program: against the stand-in, which a worker with BACKEND serves.
 remote() { # BACKEND
+    local link
     say "starting bitfusion manager --backend $1"
     start_manager "$1"
     export BITFUSION_SERVERS=$manager_address
-    suite "conformance remote-$1" "conformance-remote-$1.xml" "$build/bin/bitfusion" run -n 1 -- \
-        "$build/tests/conformance_tests" --target=lib:libcuda.so.1 --gtest_brief=1 \
-        --gtest_output="xml:$reports/conformance-remote-$1.xml"
+    for link in tcp shm; do
+        suite "conformance remote-$1 over $link" "conformance-remote-$1-$link.xml" "$build/bin/bitfusion" run -n 1 -- \
+            env "BITFUSION_LINK=$link" "$build/tests/conformance_tests" --target=lib:libcuda.so.1 --gtest_brief=1 \
+            --gtest_output="xml:$reports/conformance-remote-$1-$link.xml"
+    done
     if [ -x "$build/tests/ptx_tests" ]; then
         suite "ptx remote-$1" "ptx-remote-$1.xml" "$build/bin/bitfusion" run -n 1 -- \
             "$build/tests/ptx_tests" --target=lib:libcuda.so.1 --gtest_brief=1 --gtest_output="xml:$reports/ptx-remote-$1.xml"

@@ -22,25 +22,30 @@ FEW, MANY = 200, 700
 
 
 class Limits(WithManager):
-    def bench(self, case, operations, wrapper=(), environment=None):
+    def bench(self, case, operations, wrapper=(), environment=None, link="tcp"):
+        environment = {"BITFUSION_LINK": link} | (environment or {})
         done = self.run_cli("run", "-n", "1", "--", *wrapper, BENCH, "--bulk-mib", "1", "--case", case, "--exactly",
-                            str(operations), environment=environment or {})
+                            str(operations), environment=environment)
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def counted(self, case, operations):
+    def counted(self, case, operations, link):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "stats.json")
-            self.bench(case, operations, environment={"BITFUSION_STATS": path})
+            self.bench(case, operations, environment={"BITFUSION_STATS": path}, link=link)
             data = json.loads(pathlib.Path(path).read_text())
         data["messages"] = data["posted"] + data["round_trips"]
         return data
 
     def test_messages_and_bytes(self):
         for case, limits in LIMITS["per_operation"].items():
-            with self.subTest(case):
-                few, many = self.counted(case, FEW), self.counted(case, MANY)
-                found = {key: (many[key] - few[key]) / (MANY - FEW) for key in limits}
-                self.assertEqual(found, limits)
+            for link in ("tcp", "shm"):
+                self.check(case, limits, link)
+
+    def check(self, case, limits, link):
+        with self.subTest(case, link=link):
+            few, many = self.counted(case, FEW, link), self.counted(case, MANY, link)
+            found = {key: (many[key] - few[key]) / (MANY - FEW) for key in limits}
+            self.assertEqual(found, limits)
 
     def instructions(self, entry, case, operations):
         with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ usage: run.py --bundle FOLDER [--rounds N] [--conditions NAME,NAME...] [--cases 
 example: bench/run.sh --rounds 5 --conditions tcp,tcp+50us --cases launch,read_4_bytes
 
 FOLDER is a build folder or an unpacked bundle with bench/bitfusion_bench and bench/bitfusion_delay_line in it.
-Conditions: tcp (loopback), tcp+50us and tcp+200us (added round trip), tcp@10G (10 Gbit/s).
+Conditions: shm (shared memory), tcp (loopback), tcp+50us and tcp+200us (added round trip), tcp@10G (10 Gbit/s).
 Every round runs native and each condition once, one after the other, so that a machine that becomes slower becomes
 slower for all of them. A value is the median of the rounds, a ratio the median of the rounds' ratios; the spread is
 their least and most. Results of every case are checked by the program itself: a wrong one is an error here too.
@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "gpu"))
 import machine  # noqa: E402
 import report  # noqa: E402
 
-CONDITIONS = {"tcp": [], "tcp+50us": ["--round-trip-us", "50"], "tcp+200us": ["--round-trip-us", "200"],
+CONDITIONS = {"shm": [], "tcp": [], "tcp+50us": ["--round-trip-us", "50"], "tcp+200us": ["--round-trip-us", "200"],
               "tcp@10G": ["--gbit", "10"]}
 # The session's address is the only thing that a program knows of the network.
 THROUGH = 'BITFUSION_SESSION=127.0.0.1:{port}/${{BITFUSION_SESSION#*/}} exec "$@"'
@@ -93,11 +93,11 @@ def run_rounds(options, manager, native_target):
     with contextlib.ExitStack() as stack:
         wrappers = {"native": None}
         for name in options.conditions:
-            wrappers[name] = []
+            wrappers[name] = ["env", "BITFUSION_LINK=" + ("shm" if name == "shm" else "tcp")]
             if CONDITIONS[name]:
                 line = stack.enter_context(
                     DelayLine(options.bundle / "bench" / "bitfusion_delay_line", address, CONDITIONS[name]))
-                wrappers[name] = ["sh", "-c", THROUGH.format(port=line.port), "sh"]
+                wrappers[name] += ["sh", "-c", THROUGH.format(port=line.port), "sh"]
         for number in range(options.rounds):
             for name, (native, remote) in commands(options, native_target).items():
                 for condition, wrapper in wrappers.items():

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "link/shm_meet.h"
 #include "link/tcp.h"
 #include "link/tls_handshake.h"
 #include "wire/hello.h"
@@ -31,28 +32,30 @@ Status read_exactly(link::Link* link, uint8_t* target, size_t bytes) {
 
 std::string program_name() { return program_invocation_short_name; }
 
-Status greet(link::Link* link, const wire::Ticket& ticket) {
+// The capabilities on which both sides agree.
+Result<uint64_t> greet(link::Link* link, const wire::Ticket& ticket, uint64_t capabilities) {
     wire::Hello hello;
+    hello.capabilities = capabilities;
     hello.process = static_cast<uint32_t>(getpid());
     hello.ticket = ticket;
     hello.program = program_name();
     const std::vector<uint8_t> bytes = wire::encode(hello);
     const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
     Status sent = link->send({&piece, 1});
-    if (!sent) return sent;
+    if (!sent) return tl::unexpected<Error>(sent.error());
     std::array<uint8_t, wire::kPrefixBytes> head{};
     Status read = read_exactly(link, head.data(), head.size());
-    if (!read) return read;
+    if (!read) return tl::unexpected<Error>(read.error());
     auto prefix = wire::decode_prefix(head.data(), wire::kWelcomeMagic);
     if (!prefix) return tl::unexpected<Error>(prefix.error());
     std::vector<uint8_t> body(prefix->body_bytes);
     read = read_exactly(link, body.data(), body.size());
-    if (!read) return read;
+    if (!read) return tl::unexpected<Error>(read.error());
     auto welcome = wire::decode_welcome(*prefix, body);
     if (!welcome) return tl::unexpected<Error>(welcome.error());
     if (welcome->refusal != wire::Refusal::kNone)
         return fail("the server refuses this session: " + welcome->text);
-    return {};
+    return welcome->capabilities & capabilities;
 }
 
 struct SessionPlace {
@@ -80,20 +83,44 @@ Result<SessionPlace> read_session(const std::string& text) {
     return place;
 }
 
+Result<link::ShmWish> read_wish(bool much) {
+    const char* text = getenv("BITFUSION_LINK");
+    const std::string word = text == nullptr || *text == '\0' ? "auto" : text;
+    if (word == "tcp") return link::ShmWish::kNo;
+    if (word == "shm") return much ? link::ShmWish::kMust : link::ShmWish::kNo;
+    if (word == "auto") return much ? link::ShmWish::kIfPossible : link::ShmWish::kNo;
+    return fail("BITFUSION_LINK is '" + word + "'; set it to auto, tcp or shm");
+}
+
+std::vector<std::string> shared_folders() {
+    std::vector<std::string> folders = link::shm_folders();
+    if (const char* own = getenv("BITFUSION_SHARED_FOLDER"); own != nullptr && *own == '/')
+        folders.insert(folders.begin(), own);
+    return folders;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<link::Link>> connect_session() {
+Result<std::unique_ptr<link::Link>> connect_session(bool much) {
     const char* where = getenv("BITFUSION_SESSION");
     if (where == nullptr)
         return fail("this program has no GPU session; start it with 'bitfusion run -n 1 -- <program>'",
                     ENOENT);
     const auto place = read_session(where);
     if (!place) return tl::unexpected<Error>(place.error());
+    const auto wish = read_wish(much);
+    if (!wish) return tl::unexpected<Error>(wish.error());
     auto link = place->pin ? link::connect_tls(place->address, *place->pin, kConnectTimeoutMs)
                            : link::connect_tcp(place->address, kConnectTimeoutMs);
     if (!link) return link;
-    Status greeted = greet(link->get(), place->ticket);
-    if (!greeted) return tl::unexpected<Error>(greeted.error());
+    const bool sharing = *wish != link::ShmWish::kNo;
+    const auto agreed =
+        greet(link->get(), place->ticket, sharing ? wire::kCapabilitySharedMemory : wire::kCapabilityNone);
+    if (!agreed) return tl::unexpected<Error>(agreed.error());
+    if ((*agreed & wire::kCapabilitySharedMemory) != 0)
+        return link::join_shm(std::move(*link), shared_folders(), *wish);
+    if (*wish == link::ShmWish::kMust)
+        return fail("the server shares no memory; leave out BITFUSION_LINK=shm to use the network");
     return link;
 }
 

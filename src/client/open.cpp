@@ -49,7 +49,7 @@ void open_locked(Opening* o) {
     }
     std::unique_ptr<link::Link> link = std::move(o->given);
     if (link == nullptr) {
-        auto connected = connect_session();
+        auto connected = connect_session(true);
         if (!connected) {
             BF_LOG("client", kError, "%s", connected.error().what.c_str());
             o->result = connected.error().code == ENOENT ? CUDA_ERROR_NO_DEVICE : CUDA_ERROR_SYSTEM_NOT_READY;

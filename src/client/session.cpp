@@ -201,7 +201,10 @@ void Session::wait_for(Pending* pending) {
 }
 
 // The thread that received does so no longer; another may, or all that wait are let go.
-void Session::stop_reading() {
+void Session::stop_reading(bool woken) {
+    // From here on the receiver thread may sleep, so what comes has to wake it.
+    while (!link_->prepare_wait(woken) && receive_some(link::Wait::kNo)) {
+    }
     const std::lock_guard<std::mutex> lock(state_);
     reader_active_ = false;
     if (lost()) release_orphans();
@@ -221,19 +224,20 @@ void Session::poll() {
 // Serves announcements while no thread of the program waits for an answer.
 void Session::run_receiver() {
     while (!stopping_.load() && !lost()) {
-        pollfd ready{link_->wait_descriptor(), POLLIN, 0};
-        if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return;
         std::unique_lock<std::mutex> lock(state_);
         if (reader_active_) {
             // A waiting thread reads what woke us; do not be woken again for each of its answers.
             rest_.wait_for(lock, std::chrono::milliseconds(1));
-            continue;
+            lock.unlock();
+        } else {
+            reader_active_ = true;
+            lock.unlock();
+            while (receive_some(link::Wait::kNo)) {
+            }
+            stop_reading(true);
         }
-        reader_active_ = true;
-        lock.unlock();
-        while (receive_some(link::Wait::kNo)) {
-        }
-        stop_reading();
+        pollfd ready{link_->wait_descriptor(), POLLIN, 0};
+        if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return;
     }
 }
 

@@ -71,7 +71,7 @@ class Session {
     // Closes the link and ends the session's threads; calls of other threads come back with an error.
     void end();
     // In a child of fork, which uses the session no more: drops its copy of the connection.
-    void leave_to_parent() { close(link_->wait_descriptor()); }
+    void leave_to_parent() { link_->leave_to_parent(); }
 
     template <typename Encode>
     CUresult post(uint16_t id, size_t bytes, const Encode& encode);
@@ -152,7 +152,8 @@ class Session {
     void wake_sender();
     void run_sender();
     void run_receiver();
-    void stop_reading();
+    // `woken`: a sleep on the link's descriptor has ended just before.
+    void stop_reading(bool woken = false);
     void release_orphans();
     bool receive_some(link::Wait wait);
     bool consume();

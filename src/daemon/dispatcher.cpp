@@ -77,6 +77,7 @@ std::string grant_text(const Lease& lease, const wire::Hello& hello, const Repor
     line("process", std::to_string(hello.process));
     line("capabilities", std::to_string(hello.capabilities));
     line("slot", std::to_string(worker.slot));
+    line("shared_folder", settings.shared_folder);
     line("tls", worker.keys);
     return text;
 }
@@ -249,7 +250,7 @@ Task<bool> Dispatcher::admit(DataConnection& connection, LeasePointer lease, wir
     boost::system::error_code error;
     socket.set_option(tcp::no_delay(true), error);
     wire::Welcome welcome;
-    welcome.capabilities = hello.capabilities & wire::kCapabilityNone;
+    welcome.capabilities = hello.capabilities & wire::kServerCapabilities;
     std::vector<uint8_t> bytes = wire::encode(welcome);
     const Status welcomed = co_await connection.write(std::move(bytes));
     // Blocking mode belongs to the open socket, which the worker shares: set before it is told to begin.

@@ -93,6 +93,9 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
     } else if (key == "state-dir") {
         if (!value.empty() && value[0] != '/') return fail("an absolute path is expected");
         settings->state_dir = value;
+    } else if (key == "shared-folder") {
+        if (!value.empty() && value[0] != '/') return fail("an absolute path is expected");
+        settings->shared_folder = value;
     } else if (key == "metrics-interval") {
         auto duration = parse_duration(value);
         if (!duration) return tl::unexpected(duration.error());
@@ -174,6 +177,10 @@ const std::vector<SettingRow>& setting_rows() {
         {"advertise", "",
          "address or name under which clients reach this server; empty: the address by which they came"},
         {"server-name", "", "name of this server in listings; empty: the host's"},
+        {"shared-folder", "",
+         "folder that containers of this machine mount too, to share memory with their workers instead of "
+         "using the network; clients name it in BITFUSION_SHARED_FOLDER. Empty: /run/bitfusion if it is "
+         "there, else the folder of temporary files"},
         {"roles", "server,scheduler,analytics",
          "what this process does: server serves its GPUs, scheduler gives them out, analytics tells of them"},
         {"etcd", "",

@@ -32,8 +32,9 @@ struct Settings {
     std::string port_file;  // empty: none
     std::string state_dir;  // empty: by whoever runs it
     bool insecure = false;
-    std::string advertise;    // address for others; empty: the one they came by
-    std::string server_name;  // empty: the host's
+    std::string advertise;      // address for others; empty: the one they came by
+    std::string server_name;    // empty: the host's
+    std::string shared_folder;  // where local clients find their workers' memory; empty: the usual places
     std::set<std::string> roles;
     std::chrono::seconds metrics_interval{10};
     uint32_t history_series = 1024;

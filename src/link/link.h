@@ -1,6 +1,7 @@
 // Link: a reliable, ordered byte stream between a client and its worker; the seam between the data path and
 // its transports. Fillings: a connected socket (tcp.h, and what the dispatcher hands to a worker), the same
-// encrypted (tls_record.h, tls_handshake.h), and the in-process pair for tests (loop.h).
+// encrypted (tls_record.h, tls_handshake.h), memory that both processes share (shm_link.h), and the
+// in-process pair for tests (loop.h).
 //
 // One thread may send while another receives; two senders or two receivers need a lock of their own.
 // Errors are final: after one, the link only closes.
@@ -37,11 +38,23 @@ class Link {
     // Receives at least one byte and at most `bytes`, except as said in Received.
     virtual Result<Received> receive(void* target, size_t bytes, Wait wait) = 0;
 
-    // A descriptor that polls readable when receive() would not block.
+    // A descriptor that polls readable when receive() would not block, provided that prepare_wait() has said
+    // so since the last receive().
     virtual int wait_descriptor() const = 0;
+
+    // Whoever receives calls this before anybody sleeps on wait_descriptor(). False: do not, receive() has
+    // something to say. `woken`: such a sleep has ended since the last call.
+    virtual bool prepare_wait(bool woken) {
+        (void)woken;
+        return true;
+    }
 
     // Ends both directions; a blocked peer or thread wakes. Any thread.
     virtual void shut() = 0;
+
+    // In a child of fork, which uses the link no more: drops its copies of the descriptors, so that the
+    // connection ends with the parent.
+    virtual void leave_to_parent() = 0;
 };
 
 // A connected stream socket (TCP or UNIX); the link owns and closes it.

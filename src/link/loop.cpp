@@ -1,24 +1,23 @@
 #include "link/loop.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
 
+#include "link/shm_link.h"
+
 namespace bitfusion::link {
 namespace {
 
-Result<std::array<int, 2>> socket_pair() {
-    std::array<int, 2> ends{};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-        return fail(std::string("cannot make a socket pair: ") + strerror(errno), errno);
-    }
-    return ends;
+using Ends = std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>>;
+
+Result<Ends> over_sockets() {
+    auto ends = socket_pair();
+    if (!ends) return tl::unexpected<Error>(ends.error());
+    return Ends(over_socket(ends->first.release()), over_socket(ends->second.release()));
 }
 
 // The end that applies the faults to what it sends.
@@ -56,7 +55,9 @@ class FaultyEnd final : public Link {
         return inner_->receive(target, bytes, wait);
     }
     int wait_descriptor() const override { return inner_->wait_descriptor(); }
+    bool prepare_wait(bool woken) override { return inner_->prepare_wait(woken); }
     void shut() override { inner_->shut(); }
+    void leave_to_parent() override { inner_->leave_to_parent(); }
 
   private:
     std::unique_ptr<Link> inner_;
@@ -67,10 +68,10 @@ class FaultyEnd final : public Link {
 }  // namespace
 
 Result<std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>>> loop_pair(const LoopFaults& faults) {
-    auto ends = socket_pair();
-    if (!ends) return tl::unexpected<Error>(ends.error());
-    return std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>>(
-        std::make_unique<FaultyEnd>(over_socket((*ends)[0]), faults), over_socket((*ends)[1]));
+    const char* kind = getenv("BITFUSION_LOOP");
+    auto ends = kind != nullptr && strcmp(kind, "shm") == 0 ? shm_pair() : over_sockets();
+    if (!ends) return ends;
+    return Ends(std::make_unique<FaultyEnd>(std::move(ends->first), faults), std::move(ends->second));
 }
 
 }  // namespace bitfusion::link

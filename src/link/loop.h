@@ -1,5 +1,6 @@
 // Loop: two ends of a link inside one process, for tests of what stands on links. Faults can be asked for: a
-// delay per direction, a cut after so many bytes, one flipped byte.
+// delay per direction, a cut after so many bytes, one flipped byte. Over a socket pair, or, with
+// BITFUSION_LOOP=shm in the environment, over shared memory: the same tests run over both.
 #pragma once
 
 #include <cstdint>

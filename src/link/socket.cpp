@@ -45,6 +45,7 @@ class SocketLink final : public Link {
 
     int wait_descriptor() const override { return descriptor_; }
     void shut() override { shutdown(descriptor_, SHUT_RDWR); }
+    void leave_to_parent() override { close(descriptor_); }
 
   private:
     Status send_some(iovec* pieces, size_t count) {

@@ -84,6 +84,9 @@ class TlsLink final : public Link {
 
     int wait_descriptor() const override { return wait_; }
     void shut() override { shutdown(descriptor_, SHUT_RDWR); }
+    void leave_to_parent() override {
+        for (const int descriptor : {descriptor_, wake_, wait_}) close(descriptor);
+    }
 
   private:
     Result<Received> receive_plain(uint8_t* target, size_t bytes, Wait wait) {

@@ -33,7 +33,7 @@ nvmlReturn_t open_session(Library* l) {
     leave_sessions_to_parents();
     std::unique_ptr<link::Link> link = std::move(l->given);
     if (link == nullptr) {
-        auto connected = client::connect_session();
+        auto connected = client::connect_session(false);
         if (!connected) {
             BF_LOG("nvml", kError, "%s", connected.error().what.c_str());
             return connected.error().code == ENOENT ? NVML_ERROR_DRIVER_NOT_LOADED : NVML_ERROR_UNKNOWN;

@@ -27,7 +27,10 @@ constexpr uint32_t kMostBodyBytes = 4096;       // a peer that asks for more is 
 // Optional abilities; a bit counts when both sides set it.
 enum Capability : uint64_t {
     kCapabilityNone = 0,
+    kCapabilitySharedMemory = 1,  // the worker's first bytes are an offer to share memory (link/shm_meet.h)
 };
+// Those of this release's servers.
+constexpr uint64_t kServerCapabilities = kCapabilitySharedMemory;
 
 enum class Refusal : uint16_t {
     kNone = 0,

@@ -22,8 +22,9 @@ struct Grant {
     std::string program;
     uint32_t process = 0;  // pid on the client
     uint64_t capabilities = 0;
-    int slot = 0;     // of this worker in the lease's usage memory
-    std::string tls;  // the connection's secrets (link/tls_keys.h); empty: it is not encrypted
+    int slot = 0;               // of this worker in the lease's usage memory
+    std::string shared_folder;  // where the client may find shared memory; empty: the usual places
+    std::string tls;            // the connection's secrets (link/tls_keys.h); empty: it is not encrypted
 };
 
 // Unknown keys are ignored: the daemon may be newer.

@@ -22,7 +22,9 @@
 #include "device/soft/load.h"
 #include "device/soft/management.h"
 #include "device/soft/soft_device.h"
+#include "link/shm_meet.h"
 #include "link/tls_record.h"
+#include "wire/hello.h"
 #include "worker/census.h"
 #include "worker/grant.h"
 #include "worker/inventory.h"
@@ -103,7 +105,7 @@ Traffic* map_traffic() {
 }
 
 // The daemon made the handshake; the worker goes on with the keys of this one connection.
-Result<std::unique_ptr<link::Link>> open_link(Grant* grant) {
+Result<std::unique_ptr<link::Link>> open_connection(Grant* grant) {
     if (grant->tls.empty()) return link::over_socket(kConnection);
     const auto state = link::tls_state_from_text(grant->tls);
     OPENSSL_cleanse(grant->tls.data(), grant->tls.size());
@@ -112,10 +114,25 @@ Result<std::unique_ptr<link::Link>> open_link(Grant* grant) {
     return link::over_tls(kConnection, *state);
 }
 
+// The link of the session: that connection, or memory that a client on this machine shares.
+Result<std::unique_ptr<link::Link>> open_link(Grant* grant) {
+    auto connection = open_connection(grant);
+    if (!connection || (grant->capabilities & wire::kCapabilitySharedMemory) == 0) return connection;
+    std::vector<std::string> folders = link::shm_folders();
+    if (!grant->shared_folder.empty()) folders.insert(folders.begin(), grant->shared_folder);
+    return link::offer_shm(std::move(*connection), folders);
+}
+
 int serve_client() {
     auto grant = read_grant(kGrant);
     if (!grant) {
         BF_LOG("worker", kError, "%s", grant.error().what.c_str());
+        return 2;
+    }
+    // First, so that a client of this machine can choose its link while the driver starts.
+    auto link = open_link(&*grant);
+    if (!link) {
+        BF_LOG("worker", kError, "%s", link.error().what.c_str());
         return 2;
     }
     DriverTable table;
@@ -134,11 +151,6 @@ int serve_client() {
     const std::string lease = grant->lease;
     LeaseMemory* const memory = map_lease_memory();
     Usage* const usage = memory != nullptr ? &memory->usage : nullptr;
-    auto link = open_link(&*grant);
-    if (!link) {
-        BF_LOG("worker", kError, "%s", link.error().what.c_str());
-        return 2;
-    }
     if (usage == nullptr && grant->memory_mib != 0) {
         BF_LOG("worker", kError,
                "the lease's usage counters cannot be mapped, so its partition could not be kept; nothing is "

@@ -448,13 +448,14 @@ void Session::idle() {
         if (postponed_ && !host_functions.any_open()) return;
         if (receive(link::Wait::kNo) || ended()) return;
         const auto passed = Clock::now() - begun;
-        if (passed < spin) continue;
+        if (passed < spin || !link_->prepare_wait(std::exchange(woken_, false))) continue;
         timespec pause{0, static_cast<long>(std::clamp<int64_t>(std::chrono::nanoseconds(passed).count() / 8,
                                                                 10000, 200000))};
         std::array<pollfd, 3> ready = {pollfd{link_->wait_descriptor(), POLLIN, 0},
                                        pollfd{host_functions.wait_descriptor(), POLLIN, 0},
                                        pollfd{kept.wait_descriptor(), POLLIN, 0}};
         ppoll(ready.data(), ready.size(), watching ? &pause : nullptr, nullptr);
+        woken_ = true;
         if (ready[1].revents != 0 || ready[2].revents != 0) {
             progress();
             return;

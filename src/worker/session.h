@@ -252,6 +252,7 @@ class Session {
     std::unordered_map<uint32_t, Context> contexts_;  // by the low half of the name
     uint64_t current_name_ = 0;
     CUcontext current_ = nullptr;
+    bool woken_ = false;  // a sleep on the link has ended since it was last prepared
     std::vector<uint8_t> inbox_;
     size_t inbox_begin_ = 0;
     size_t inbox_end_ = 0;

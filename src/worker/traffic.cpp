@@ -22,7 +22,9 @@ class Counted : public link::Link {
     }
 
     int wait_descriptor() const override { return link_->wait_descriptor(); }
+    bool prepare_wait(bool woken) override { return link_->prepare_wait(woken); }
     void shut() override { link_->shut(); }
+    void leave_to_parent() override { link_->leave_to_parent(); }
 
   private:
     std::unique_ptr<link::Link> link_;

@@ -37,16 +37,22 @@ def sanitizer_first():
 
 class Processes(WithManager):  # noqa: F405
     def test_a_forked_child_does_not_keep_the_worker(self):
+        for link in ("tcp", "shm"):
+            with self.subTest(link):
+                self.fork_over(link)
+
+    def fork_over(self, link):
         # The shell holds the allocation: only the end of the parent's connection can end the worker.
         preload = "".join("%s=%s " % pair for pair in sanitizer_first().items())
         script = preload + '"$0" -c "$1"; echo parent; cat'
-        process = self.start_cli("run", "-n", "1", "--", "sh", "-c", script, sys.executable, FORKS)
+        process = self.start_cli("run", "-n", "1", "--", "env", "BITFUSION_LINK=" + link, "sh", "-c", script, sys.executable, FORKS)
         lines = sorted(process.stdout.readline().decode().strip() for _ in range(2))
         # CUDA_ERROR_NOT_INITIALIZED: what CUDA answers a child whose parent had initialised it.
         self.assertEqual(lines, ["child 3 3", "parent"])
         wait_until(lambda: not children(self.manager.pid), "the worker of the ended parent is gone")  # noqa: F405
         self.assertEqual(len(self.manager.leases()), 1)
         process.communicate(b"", DEADLINE)  # noqa: F405
+        self.wait_for_no_lease()
 
 
 if __name__ == "__main__":
