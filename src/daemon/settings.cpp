@@ -94,7 +94,8 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
         if (!value.empty() && value[0] != '/') return fail("an absolute path is expected");
         settings->state_dir = value;
     } else if (key == "shared-folder") {
-        if (!value.empty() && value[0] != '/') return fail("an absolute path is expected");
+        if ((!value.empty() && value[0] != '/') || value.find('\n') != std::string::npos)
+            return fail("an absolute path is expected");
         settings->shared_folder = value;
     } else if (key == "metrics-interval") {
         auto duration = parse_duration(value);
