@@ -132,7 +132,10 @@ CUresult cuEventQuery(CUevent hEvent) {
         state_of(hEvent, &state);
     }
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    if (!state.reached) return CUDA_ERROR_NOT_READY;
+    if (!state.reached) {
+        const CUresult shown = show_gpu();
+        return shown != CUDA_SUCCESS ? shown : CUDA_ERROR_NOT_READY;
+    }
     return state.status == CUDA_SUCCESS ? take_back() : state.status;
 }
 
@@ -146,7 +149,8 @@ CUresult cuEventSynchronize(CUevent hEvent) {
         const CUresult taken = state.status == CUDA_SUCCESS ? take_back() : state.status;
         return taken != CUDA_SUCCESS ? taken : s->take_deferred();
     }
-    const CUresult result = call(msg::EventSynchronize{wire_name(hEvent)}, [](const auto&) {});
+    CUresult result = show_gpu();
+    if (result == CUDA_SUCCESS) result = call(msg::EventSynchronize{wire_name(hEvent)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) event_reached(wire_name(hEvent), state.mark, CUDA_SUCCESS);
     return result == CUDA_SUCCESS ? take_back() : result;
 }

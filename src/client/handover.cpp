@@ -34,6 +34,8 @@ CUresult hand_over_shared() {
     return result == CUDA_SUCCESS && any_managed() ? send_managed() : result;
 }
 
+CUresult show_shared() { return any_mapped() ? show_mapped() : CUDA_SUCCESS; }
+
 CUresult take_back_shared() {
     const uint64_t given = g_given.load();
     uint64_t settled = g_settled.load();

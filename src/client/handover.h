@@ -24,6 +24,9 @@ inline CUresult hand_over() { return anything_shared() ? hand_over_shared() : CU
 inline CUresult hand_over_range(uint64_t address, size_t bytes) {
     return anything_shared() && is_shared(address, bytes) ? hand_over_shared() : CUDA_SUCCESS;
 }
+// Ahead of a wait or a poll: a kernel that runs may wait for what the program wrote into mapped memory.
+CUresult show_shared();
+inline CUresult show_gpu() { return anything_shared() ? show_shared() : CUDA_SUCCESS; }
 // After a synchronisation, or a query that found work completed.
 CUresult take_back_shared();
 inline CUresult take_back() { return anything_shared() ? take_back_shared() : CUDA_SUCCESS; }

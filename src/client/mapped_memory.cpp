@@ -240,6 +240,10 @@ CUresult send_mapped() {
     return CUDA_SUCCESS;
 }
 
+CUresult show_mapped() {
+    return mappings().page_bytes.load() <= wire::kMostAnnounced ? send_mapped() : CUDA_SUCCESS;
+}
+
 void mapped_changed(std::span<const uint8_t> runs, std::span<const uint8_t> data) {
     if (Session* s = session(); !apply(runs, data) && s != nullptr) s->lose(kBadChanges);
 }

@@ -26,6 +26,9 @@ void unmap_from_gpu(uint64_t base);
 bool any_mapped();
 // The program's writes -> the worker, ahead of what is posted next.
 CUresult send_mapped();
+// The same for work that runs already and may wait for them, ahead of a wait or a poll: only while there is
+// little mapped memory, since all of it is compared.
+CUresult show_mapped();
 // The GPU's writes -> the program, after a synchronisation. Asks nothing while there is little of it: then
 // the worker has announced them before the completion.
 CUresult fetch_mapped();

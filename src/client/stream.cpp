@@ -209,7 +209,8 @@ CUresult cuStreamSynchronize(CUstream hStream) {
         return taken != CUDA_SUCCESS ? taken : s->take_deferred();
     }
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
-    const CUresult result = call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
+    CUresult result = show_gpu();
+    if (result == CUDA_SUCCESS) result = call(msg::StreamSynchronize{wire_name(stream)}, [](const auto&) {});
     if (result == CUDA_SUCCESS) stream_done(stream, touch);
     return result == CUDA_SUCCESS ? take_back() : result;
 }
@@ -227,6 +228,7 @@ CUresult cuStreamQuery(CUstream hStream) {
         return taken != CUDA_SUCCESS ? taken : s->take_deferred();
     }
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
+    if (const CUresult shown = show_gpu(); shown != CUDA_SUCCESS) return shown;
     msg::StreamWatch m{wire_name(stream), 0};
     {
         const std::lock_guard<std::mutex> lock(streams().lock);
@@ -275,7 +277,9 @@ CUresult synchronize_context(CUcontext context) {
         return taken != CUDA_SUCCESS ? taken : s->take_deferred();
     }
     const uint64_t touch = last_touch();
-    const CUresult result = call(msg::ContextSynchronize{wire_name(context)}, [](const auto&) {});
+    CUresult result = show_gpu();
+    if (result == CUDA_SUCCESS)
+        result = call(msg::ContextSynchronize{wire_name(context)}, [](const auto&) {});
     if (result != CUDA_SUCCESS) return result;
     if (!several_contexts()) all_done(touch);
     stream_done(from_wire_name<CUstream>(id_of(context)), touch);  // the context's legacy stream

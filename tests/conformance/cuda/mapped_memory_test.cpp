@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 
 #include "conformance/objects.h"
 
@@ -14,6 +15,32 @@ namespace {
 
 constexpr uint32_t kCount = 3000;
 constexpr Shape kShape{.grid_x = 12, .block_x = 256};
+
+// Waits until the first word is 1, at most ten seconds, and says in the second how it went: 1, or 2 for in
+// vain.
+constexpr const char* kWaiter = R"(.version 6.4
+.target sm_52
+.address_size 64
+.visible .entry wait_for_host(.param .u64 words) {
+    .reg .u64 %words, %begun, %now;
+    .reg .u32 %value;
+    .reg .pred %set, %late;
+    ld.param.u64 %words, [words];
+    mov.u64 %begun, %globaltimer;
+again:
+    ld.volatile.u32 %value, [%words];
+    setp.eq.u32 %set, %value, 1;
+    @%set bra done;
+    mov.u64 %now, %globaltimer;
+    sub.u64 %now, %now, %begun;
+    setp.gt.u64 %late, %now, 10000000000;
+    @!%late bra again;
+    mov.u32 %value, 2;
+done:
+    st.volatile.u32 [%words+4], %value;
+    ret;
+}
+)";
 
 CUdeviceptr number(const void* pointer) { return reinterpret_cast<CUdeviceptr>(pointer); }
 
@@ -80,6 +107,37 @@ TEST_F(MappedMemory, AnEventAndAQueryGiveItBackToo) {
     while (state == CUDA_ERROR_NOT_READY) state = CU_CALL(cuStreamQuery, nullptr);
     ASSERT_EQ(state, CUDA_SUCCESS);
     EXPECT_EQ(pinned.words()[kCount - 1], 3u);
+}
+
+TEST_F(MappedMemory, AKernelThatRunsSeesWhatTheProgramWrites) {
+    // XLA measures kernels like this: one that waits for a word of the host holds the stream meanwhile.
+    const Module module(kWaiter);
+    ASSERT_TRUE(module.ok());
+    const Pinned pinned(64, CU_MEMHOSTALLOC_DEVICEMAP);
+    const Stream stream;
+    const Event event;
+    ASSERT_TRUE(pinned.ok() && stream.ok() && event.ok());
+    const std::array<std::function<CUresult()>, 4> waits = {
+        [&] { return CU_CALL(cuEventSynchronize, event); },
+        [&] { return CU_CALL(cuStreamSynchronize, stream); },
+        [&] { return CU_CALL(cuCtxSynchronize); },
+        [&] {
+            CUresult state = CUDA_ERROR_NOT_READY;
+            while (state == CUDA_ERROR_NOT_READY) state = CU_CALL(cuEventQuery, event);
+            return state;
+        },
+    };
+    for (size_t i = 0; i < waits.size(); ++i) {
+        volatile uint32_t* words = pinned.words();
+        words[0] = 0;
+        words[1] = 0;
+        ASSERT_EQ(launch(module.function("wait_for_host"), Shape{}, stream, device_of(pinned.data())),
+                  CUDA_SUCCESS);
+        CU_OK(cuEventRecord, event, stream);
+        words[0] = 1;
+        EXPECT_EQ(waits[i](), CUDA_SUCCESS);
+        EXPECT_EQ(words[1], 1u) << "wait " << i;
+    }
 }
 
 TEST_F(MappedMemory, CanBeSetAndCopiedAsDeviceMemory) {
