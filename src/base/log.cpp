@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -9,6 +10,8 @@
 #include <cstring>
 #include <ctime>
 #include <mutex>
+
+#include "base/log_listener.h"
 
 namespace bitfusion::log {
 namespace {
@@ -26,10 +29,28 @@ struct Filter {
     Level fallback = Level::kWarn;
 };
 
-Filter g_filter;
+Filter g_filter;  // what is written
+Filter g_heard;   // what is written or listened to: nothing is added to the cost of what is neither
+Level g_listened = Level::kOff;
+std::atomic<Listener> g_listener{nullptr};
 std::mutex g_configure;
 std::atomic<bool> g_ready{false};
 std::atomic<int> g_descriptor{STDERR_FILENO};
+
+Level level_in(const Filter& filter, const char* room) {
+    for (int i = 0; i < filter.count; ++i) {
+        if (strcmp(filter.rooms[i].name, room) == 0) return filter.rooms[i].level;
+    }
+    return filter.fallback;
+}
+
+void put_filter(const Filter& filter) {
+    g_filter = filter;
+    g_heard = filter;
+    g_heard.fallback = std::max(g_heard.fallback, g_listened);
+    for (int i = 0; i < g_heard.count; ++i)
+        g_heard.rooms[i].level = std::max(g_heard.rooms[i].level, g_listened);
+}
 
 bool parse_level(const char* text, size_t length, Level* level) {
     for (size_t i = 0; i < kNames.size(); ++i) {
@@ -67,7 +88,7 @@ void read_environment() {
     const char* text = getenv("BITFUSION_LOG");
     Filter filter;
     const bool good = text == nullptr || parse(text, &filter);
-    if (good) g_filter = filter;
+    put_filter(good ? filter : Filter());
     g_ready.store(true, std::memory_order_release);
     if (!good) {
         dprintf(STDERR_FILENO,
@@ -83,19 +104,24 @@ bool configure(const char* text) {
     Filter filter;
     if (!parse(text, &filter)) return false;
     const std::lock_guard<std::mutex> lock(g_configure);
-    g_filter = filter;
+    put_filter(filter);
     g_ready.store(true, std::memory_order_release);
     return true;
+}
+
+void listen(Listener listener, Level most) {
+    if (!g_ready.load(std::memory_order_acquire)) read_environment();
+    const std::lock_guard<std::mutex> lock(g_configure);
+    g_listener.store(listener);
+    g_listened = listener == nullptr ? Level::kOff : most;
+    put_filter(Filter(g_filter));
 }
 
 void write_to(int descriptor) { g_descriptor.store(descriptor); }
 
 Level level_of(const char* room) {
     if (!g_ready.load(std::memory_order_acquire)) read_environment();
-    for (int i = 0; i < g_filter.count; ++i) {
-        if (strcmp(g_filter.rooms[i].name, room) == 0) return g_filter.rooms[i].level;
-    }
-    return g_filter.fallback;
+    return level_in(g_heard, room);
 }
 
 void line(const char* room, Level level, const char* format, ...) {
@@ -114,6 +140,9 @@ void line(const char* room, Level level, const char* format, ...) {
     va_end(arguments);
     if (wanted > 0) used += wanted;
     if (used > static_cast<int>(sizeof text) - 2) used = static_cast<int>(sizeof text) - 2;
+    if (const Listener listener = g_listener.load(); listener != nullptr && level <= g_listened)
+        listener(text, static_cast<size_t>(used));
+    if (level > level_in(g_filter, room)) return;
     text[used++] = '\n';
     // A log line that cannot be written has nowhere to be reported.
     [[maybe_unused]] const ssize_t written = write(g_descriptor.load(), text, static_cast<size_t>(used));

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/log_listener.h"
+
 namespace bitfusion {
 namespace {
 
@@ -111,6 +113,33 @@ TEST_F(Log, LinesOfThreadsDoNotMix) {
         at = end + 1;
     }
     EXPECT_EQ(lines, 800u);
+}
+
+std::vector<std::string>* g_heard = nullptr;
+
+TEST_F(Log, AListenerHearsMoreThanIsWritten) {
+    std::vector<std::string> heard;
+    g_heard = &heard;
+    ASSERT_TRUE(log::configure("error,worker=debug"));
+    log::listen([](const char* text, size_t size) { g_heard->emplace_back(text, size); }, log::Level::kInfo);
+    BF_LOG("daemon", kInfo, "only heard");
+    BF_LOG("daemon", kDebug, "nobody's");
+    BF_LOG("worker", kDebug, "only written");
+    BF_LOG("daemon", kError, "both");
+    ASSERT_TRUE(log::configure("warn"));
+    BF_LOG("daemon", kInfo, "still heard");
+    log::listen(nullptr, log::Level::kOff);
+    BF_LOG("daemon", kInfo, "too late");
+    ASSERT_EQ(heard.size(), 3u);
+    EXPECT_TRUE(heard[0].ends_with("] only heard")) << heard[0];
+    EXPECT_TRUE(heard[1].ends_with("] both")) << heard[1];
+    EXPECT_TRUE(heard[2].ends_with("] still heard")) << heard[2];
+    const std::string text = written();
+    EXPECT_EQ(text.find("heard"), std::string::npos) << text;
+    EXPECT_NE(text.find("only written"), std::string::npos);
+    EXPECT_NE(text.find("both"), std::string::npos);
+    EXPECT_EQ(text.find("nobody's"), std::string::npos);
+    g_heard = nullptr;
 }
 
 }  // namespace
