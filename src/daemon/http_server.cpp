@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/backups.h"
 #include "daemon/dispatcher.h"
+#include "daemon/events.h"
 #include "daemon/listen.h"
 
 namespace bitfusion::daemon {
@@ -33,11 +34,26 @@ constexpr auto kRequestDeadline = std::chrono::seconds(10);
 constexpr auto kLongRequestDeadline = std::chrono::seconds(60);  // of those that may bring more
 constexpr auto kReplyDeadline = std::chrono::seconds(60);
 constexpr auto kHeartbeat = std::chrono::seconds(5);
+constexpr auto kEventsHeartbeat = std::chrono::seconds(15);
+constexpr auto kSlowReader = std::chrono::seconds(30);  // without room for a line
 constexpr int kPeerSilenceMs = 30000;  // a hold's peer whose host vanished is noticed after this long
 
 std::string dump(const json& body) {
     return body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
+
+// On every answer: a page of ours loads nothing from elsewhere, runs nothing that is not a file of ours, and
+// stands in no other page.
+constexpr std::pair<const char*, const char*> kSecurityHeaders[] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+     "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"}};
 
 http::response<http::string_body> response_of(const Reply& reply, bool keep_alive) {
     http::response<http::string_body> response;
@@ -46,6 +62,8 @@ http::response<http::string_body> response_of(const Reply& reply, bool keep_aliv
     response.set(http::field::server, "bitfusion");
     response.set(http::field::content_type, reply.content_type);
     response.set(http::field::cache_control, "no-store");
+    for (const auto& [name, value] : kSecurityHeaders) response.set(name, value);
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
     response.keep_alive(keep_alive);
     response.body() = reply.body.is_null() ? reply.text : dump(reply.body);
     response.prepare_payload();
@@ -63,13 +81,22 @@ constexpr const char* kHoldHeader =
     "HTTP/1.1 200 OK\r\nServer: bitfusion\r\nContent-Type: application/x-ndjson\r\n"
     "Cache-Control: no-store\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+std::string events_header() {
+    std::string header =
+        "HTTP/1.1 200 OK\r\nServer: bitfusion\r\nContent-Type: text/event-stream\r\n"
+        "Cache-Control: no-store\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n";
+    for (const auto& [name, value] : kSecurityHeaders) header += std::string(name) + ": " + value + "\r\n";
+    return header + "\r\n";
+}
+
 std::string heartbeat() { return chunk_of(dump({{"state", "held"}})); }
 
 std::string last_words(const Lease& lease) {
     return chunk_of(dump({{"state", "ended"}, {"reason", lease.end_reason}})) + chunk_of("");
 }
 
-ApiRequest request_of(http::request<http::string_body>& request, const std::string& local_ip) {
+ApiRequest request_of(http::request<http::string_body>& request, const std::string& local_ip,
+                      const std::string& peer_ip) {
     ApiRequest asked;
     asked.verb = request.method();
     asked.target = std::string(request.target());
@@ -81,6 +108,15 @@ ApiRequest request_of(http::request<http::string_body>& request, const std::stri
     asked.version = harmless(std::string(request["Bitfusion-Version"]), 64);
     asked.body = std::move(request.body());
     asked.local_ip = local_ip;
+    asked.peer_ip = peer_ip;
+    asked.cookie = std::string(request[http::field::cookie]);
+    asked.csrf = std::string(request["Bitfusion-CSRF"]).substr(0, 64);
+    asked.origin = std::string(request[http::field::origin]);
+    asked.fetch_site = std::string(request["Sec-Fetch-Site"]);
+    asked.authority = std::string(request[http::field::host]);
+    asked.if_match = std::string(request[http::field::if_match]);
+    asked.if_none_match = std::string(request[http::field::if_none_match]);
+    asked.takes_gzip = request[http::field::accept_encoding].find("gzip") != std::string_view::npos;
     return asked;
 }
 
@@ -145,9 +181,13 @@ Task<void> HttpServer::serve(tcp::socket socket, [[maybe_unused]] std::shared_pt
     const auto local = socket.local_endpoint(local_error);
     if (local_error) co_return;
     const std::string local_ip = local.address().to_string();
+    boost::system::error_code peer_error;
+    const auto remote = socket.remote_endpoint(peer_error);
+    if (peer_error) co_return;
+    const Ends ends{peer, remote.address().to_string(), local_ip};
     if (tls_ == nullptr) {
         const auto plain = std::make_shared<beast::tcp_stream>(std::move(socket));
-        co_await answer(plain, peer, local_ip);
+        co_await answer(plain, ends);
         co_return;
     }
     const auto stream = std::make_shared<TlsStream>(beast::tcp_stream(std::move(socket)), *tls_);
@@ -159,12 +199,13 @@ Task<void> HttpServer::serve(tcp::socket socket, [[maybe_unused]] std::shared_pt
                error.message().c_str());
         co_return;
     }
-    co_await answer(stream, peer, local_ip);
+    co_await answer(stream, ends);
 }
 
 template <typename Stream>
-Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, std::string peer, std::string local_ip) {
+Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, Ends ends) {
     auto& lowest = beast::get_lowest_layer(*stream);
+    bool refuse = false;
     beast::flat_buffer buffer(kMostHeaderBytes + kUsualBodyBytes);
     for (;;) {
         http::request_parser<http::string_body> parser;
@@ -174,7 +215,11 @@ Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, std::string peer, 
         auto [error, got] = co_await http::async_read_header(*stream, buffer, parser, kNoThrow);
         std::shared_ptr<void> large;
         if (!error) {
-            const uint64_t most = most_body_bytes(std::string(parser.get().target()));
+            uint64_t most = most_body_bytes(std::string(parser.get().target()));
+            // Only who may restore a backup may make us hold one.
+            if (most > kUsualBodyBytes &&
+                !api_.may_send_much(request_of(parser.get(), ends.local_ip, ends.peer_ip)))
+                most = kUsualBodyBytes;
             parser.body_limit(most);
             if (most > kUsualBodyBytes) {
                 large = large_;
@@ -193,17 +238,22 @@ Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, std::string peer, 
             } else if (error != http::error::end_of_stream && said_something) {
                 ++counters_.control_malformed;
                 BF_LOG("daemon", kInfo, "control connection from %s closed: not a proper request (%s)",
-                       peer.c_str(), error.message().c_str());
+                       ends.peer.c_str(), error.message().c_str());
+                refuse = error == http::error::body_limit || error == http::error::header_limit;
             }
             break;
         }
         ++counters_.control_requests;
         auto request = parser.release();
-        ApiRequest asked = request_of(request, local_ip);
+        ApiRequest asked = request_of(request, ends.local_ip, ends.peer_ip);
         lowest.expires_never();
         const Reply reply = co_await api_.answer(std::move(asked));
         if (reply.hold) {
             co_await hold(stream, reply.hold);
+            co_return;
+        }
+        if (reply.events) {
+            co_await push(stream, reply.events);
             co_return;
         }
         const auto response = response_of(reply, request.keep_alive());
@@ -213,8 +263,40 @@ Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, std::string peer, 
             leases_.end(reply.unsent->id, "its client went away while it was granted");
         if (write_error || !response.keep_alive()) break;
     }
+    if (refuse) {
+        const auto response =
+            response_of(error_reply(413, "the request is too large; see docs/rest.md"), false);
+        lowest.expires_after(kRequestDeadline);
+        co_await http::async_write(*stream, response, kNoThrow);
+    }
     boost::system::error_code ignored;
     lowest.socket().shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+template <typename Stream>
+Task<void> HttpServer::push(std::shared_ptr<Stream> stream, std::shared_ptr<Subscription> events) {
+    auto& lowest = beast::get_lowest_layer(*stream);
+    lowest.expires_never();
+    watch_peer(lowest.socket());
+    // The reader sends nothing: whatever comes, it is over.
+    const auto byte = std::make_shared<std::array<char, 1>>();
+    stream->async_read_some(asio::buffer(*byte), [stream, byte, events](const boost::system::error_code&,
+                                                                        size_t) { events->end(); });
+    std::string next = events_header() + chunk_of(": hello\n\n");
+    while (!events->ended() && events->admitted()) {
+        lowest.expires_after(kSlowReader);
+        const auto [error, sent] = co_await asio::async_write(*stream, asio::buffer(next), kNoThrow);
+        if (error || events->ended()) break;
+        next = events->take();
+        if (next.empty()) {
+            events->pulse.expires_after(kEventsHeartbeat);
+            co_await events->pulse.async_wait(kNoThrow);
+            next = events->take();
+        }
+        next = chunk_of(next.empty() ? ": still here\n\n" : next);
+    }
+    boost::system::error_code ignored;
+    lowest.socket().close(ignored);
 }
 
 template <typename Stream>

@@ -2,12 +2,13 @@
 // of connections; without TLS where the server is insecure.
 //
 // Bytes that are not HTTP cost the sender its connection and us one counter. A connection carries any number
-// of requests one after another, or one hold (routes.h) until it closes.
+// of requests one after another, or one hold or stream of events (routes.h) until it closes.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
+#include <string>
 
 #include "daemon/async.h"
 #include "daemon/counters.h"
@@ -32,8 +33,15 @@ class HttpServer {
   private:
     Task<void> accept();
     Task<void> serve(tcp::socket socket, std::shared_ptr<void> slot);
+    struct Ends {
+        std::string peer;  // "10.0.0.7:41234"
+        std::string peer_ip;
+        std::string local_ip;
+    };
     template <typename Stream>
-    Task<void> answer(std::shared_ptr<Stream> stream, std::string peer, std::string local_ip);
+    Task<void> answer(std::shared_ptr<Stream> stream, Ends ends);
+    template <typename Stream>
+    Task<void> push(std::shared_ptr<Stream> stream, std::shared_ptr<Subscription> events);
     template <typename Stream>
     Task<void> hold(std::shared_ptr<Stream> stream, LeasePointer lease);
 

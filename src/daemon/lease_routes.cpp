@@ -131,8 +131,14 @@ Reply Api::list_claims(const Asked& asked) {
     for (const pool::Claim* claim : pool == nullptr ? std::vector<const pool::Claim*>() : pool->waiting()) {
         ++place;
         if (asked.caller.role < Role::kViewer && claim->client != asked.caller.client) continue;
+        const auto note = lease_note_from(claim->note);
+        const pool::Client* client = pool->client(claim->client);
+        const auto standing = pool->standing(claim->id);
         list.push_back({{"id", claim->id},
                         {"client", claim->client},
+                        {"client_name", client != nullptr ? client->name : ""},
+                        {"since", note ? json(identity::stamp(note->created)) : json()},
+                        {"text", standing ? standing->text : ""},
                         {"place", place},
                         {"gpus", claim->ask.gpus},
                         {"asks", pool::text_of(claim->ask)}});

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "daemon/dispatcher.h"
+#include "daemon/etag.h"
 #include "daemon/metrics.h"
 #include "health/report.h"
 
@@ -21,6 +22,7 @@ constexpr auto kFreshChecks = std::chrono::seconds(2);
 constexpr auto kRecentChecks = std::chrono::seconds(90);
 constexpr size_t kMostPoints = 5000;
 constexpr size_t kFewPoints = 500;
+constexpr size_t kMostSeriesAsked = 64;
 
 Reply object_reply(json body, unsigned status = 200) {
     Reply reply;
@@ -95,25 +97,31 @@ const std::vector<Route>& look_routes() {
 }
 
 std::optional<std::string> query_value(const std::string& query, const std::string& key) {
+    const auto all = query_values(query, key);
+    return all.empty() ? std::nullopt : std::optional(all.front());
+}
+
+std::vector<std::string> query_values(const std::string& query, const std::string& key) {
+    std::vector<std::string> values;
     for (size_t at = 0; at < query.size();) {
         const size_t end = std::min(query.find('&', at), query.size());
         const std::string pair = query.substr(at, end - at);
         at = end + 1;
         if (!pair.starts_with(key + "=")) continue;
         std::string value;
-        for (size_t i = key.size() + 1; i < pair.size(); ++i) {
+        bool proper = true;
+        for (size_t i = key.size() + 1; i < pair.size() && proper; ++i) {
             if (pair[i] != '%') {
                 value += pair[i] == '+' ? ' ' : pair[i];
                 continue;
             }
-            if (i + 2 >= pair.size() || hex_digit(pair[i + 1]) < 0 || hex_digit(pair[i + 2]) < 0)
-                return std::nullopt;
-            value += static_cast<char>(hex_digit(pair[i + 1]) << 4 | hex_digit(pair[i + 2]));
+            proper = i + 2 < pair.size() && hex_digit(pair[i + 1]) >= 0 && hex_digit(pair[i + 2]) >= 0;
+            if (proper) value += static_cast<char>(hex_digit(pair[i + 1]) << 4 | hex_digit(pair[i + 2]));
             i += 2;
         }
-        return value;
+        if (proper) values.push_back(std::move(value));
     }
-    return std::nullopt;
+    return values;
 }
 
 LookApi::LookApi(const Settings& settings, Inventory& inventory, const Counters& counters, Observer& observer,
@@ -171,15 +179,22 @@ Reply LookApi::toggle(const std::string& name, const ApiRequest& request) {
     const auto counted = root->find("counted");
     if (counted == root->end() || !counted->is_boolean())
         return error_reply(400, "counted must be true or false");
+    for (const health::Checked& result : observer_.last_checks()) {
+        if (name != result.check->name) continue;
+        const std::string etag = etag_of({name, result.counted});
+        if (!check_etag(request.if_match, etag))
+            return stale_reply({{"name", name}, {"counted", result.counted}, {"etag", etag}});
+    }
     if (auto set = observer_.set_counted(name, counted->get<bool>()); !set) return refusal(set.error(), 500);
-    return object_reply({{"name", name}, {"counted", counted->get<bool>()}});
+    const bool now = counted->get<bool>();
+    return object_reply({{"name", name}, {"counted", now}, {"etag", etag_of({name, now})}});
 }
 
 Reply LookApi::history(const std::string& query) const {
     const history::History* kept = observer_.history();
     if (kept == nullptr) return error_reply(409, "no history is kept: " + observer_.history_error());
-    const auto series = query_value(query, "series");
-    if (!series) {
+    const auto series = query_values(query, "series");
+    if (series.empty()) {
         return object_reply({{"series", kept->names(query_value(query, "prefix").value_or(""))},
                              {"bytes", kept->bytes()},
                              {"bytes_per_gpu", history::kBytesOfAGpu}});
@@ -191,11 +206,39 @@ Reply LookApi::history(const std::string& query) const {
     if (!to || !from || !points || *points < 1 || *points > static_cast<int64_t>(kMostPoints) || *from > *to)
         return error_reply(400,
                            "from and to are seconds since 1970 with from <= to, points is from 1 to 5000");
-    const auto range = kept->range(*series, *from, *to, now, static_cast<size_t>(*points));
-    if (!range) return refusal(range.error(), 500);
-    json rows = json::array();
-    for (const history::Point& point : range->points) rows.push_back({point.time, point.mean, point.peak});
-    return object_reply({{"series", *series}, {"step_s", range->step_s}, {"points", std::move(rows)}});
+    if (series.size() > kMostSeriesAsked || (series.size() > 1 && *points > static_cast<int64_t>(kFewPoints)))
+        return error_reply(
+            400, "at most 64 series at once, and at most 500 points of each when there are several");
+    json ranges = json::object();
+    for (const std::string& name : series) {
+        const auto range = kept->range(name, *from, *to, now, static_cast<size_t>(*points));
+        if (!range && series.size() > 1 && range.error().code == 404) continue;
+        if (!range) return refusal(range.error(), 500);
+        json rows = json::array();
+        for (const history::Point& point : range->points)
+            rows.push_back({point.time, point.mean, point.peak});
+        if (series.size() == 1)
+            return object_reply({{"series", name}, {"step_s", range->step_s}, {"points", std::move(rows)}});
+        ranges[name] = {{"step_s", range->step_s}, {"points", std::move(rows)}};
+    }
+    return object_reply({{"range", std::move(ranges)}});
+}
+
+json LookApi::history_costs() const {
+    const history::History* kept = observer_.history();
+    json costs = {{"error", kept == nullptr ? observer_.history_error() : ""},
+                  {"series", kept == nullptr ? 0 : kept->names().size()},
+                  {"most_series", settings_.history_series},
+                  {"bytes", kept == nullptr ? 0 : kept->bytes()},
+                  {"bytes_per_gpu", history::kBytesOfAGpu},
+                  {"source", nullptr}};
+    return costs;
+}
+
+json LookApi::pool_name() const {
+    if (observer_.folder().empty()) return nullptr;
+    const auto name = pool_of(observer_.folder());
+    return name ? json(*name) : json();
 }
 
 Reply LookApi::interfaces() const {

@@ -31,10 +31,16 @@ class LookApi {
     Reply answer(const std::string& path, const std::string& id, const ApiRequest& request);
     // The checks' part of GET /v1/health; fresh: run them now (at most every 2 s).
     nlohmann::json health(bool fresh);
+    Reply toggle(const std::string& name, const ApiRequest& request);
+    // Between measurements; nothing: as this server was started with.
+    void set_interval(std::optional<std::chrono::seconds> interval) { observer_.set_interval(interval); }
+    // What history there is and costs, for GET /v1/about.
+    nlohmann::json history_costs() const;
+    // Of this server's pool; null where nothing is kept.
+    nlohmann::json pool_name() const;
 
   private:
     Reply metrics();
-    Reply toggle(const std::string& name, const ApiRequest& request);
     Reply stats() const;
     Reply history(const std::string& query) const;
     Reply interfaces() const;
@@ -54,5 +60,7 @@ class LookApi {
 
 // "a=1&b=two" -> the value of `key`, percent-decoded; nothing when it is not there or not proper.
 std::optional<std::string> query_value(const std::string& query, const std::string& key);
+// The same for a key that may come several times; what is not proper is left out.
+std::vector<std::string> query_values(const std::string& query, const std::string& key);
 
 }  // namespace bitfusion::daemon

@@ -14,20 +14,28 @@
 #include <memory>
 
 #include "base/log.h"
+#include "daemon/audit.h"
 #include "daemon/child.h"
+#include "daemon/console_files.h"
 #include "daemon/control_tls.h"
 #include "daemon/dispatcher.h"
+#include "daemon/events.h"
+#include "daemon/gate.h"
 #include "daemon/gpu_lock.h"
 #include "daemon/http_server.h"
 #include "daemon/init.h"
 #include "daemon/inventory.h"
 #include "daemon/lease.h"
 #include "daemon/listen.h"
+#include "daemon/log_book.h"
 #include "daemon/look_routes.h"
 #include "daemon/observer.h"
+#include "daemon/pool_watch.h"
+#include "daemon/preferences.h"
 #include "daemon/probe.h"
 #include "daemon/routes.h"
 #include "daemon/scheduler.h"
+#include "daemon/sign_ins.h"
 #include "store/open.h"
 
 namespace bitfusion::daemon {
@@ -111,6 +119,21 @@ class ScratchFolder {
     std::string path_;
 };
 
+// What the checks of the store look at: it answers, and knows the servers that this one sees.
+void describe_store(store::Store& store, const Settings& settings, const pool::Pool* pool,
+                    health::Store* found) {
+    found->kind = settings.etcd.empty() ? "sqlite" : "etcd";
+    found->members = found->voters = found->voters_wanted = std::max<size_t>(1, settings.etcd.size());
+    const auto servers = store.read("pool/server/");
+    if (!servers) {
+        found->error = servers.error().what;
+        found->quorum = servers.error().code != store::kUnreachable;
+        return;
+    }
+    found->servers = servers->entries.size();
+    found->servers_known = pool == nullptr ? found->servers : pool->servers().size();
+}
+
 class Manager {
   public:
     Manager(asio::io_context& io, const Settings& settings, const Installation& installation,
@@ -125,14 +148,29 @@ class Manager {
           leases_(io, children_, counters_, scheduler_),
           observer_(io, settings, inventory_, leases_, counters_, root_of(installation.worker)),
           probes_(io),
+          log_book_(io),
+          events_(io),
+          audit_(store),
+          preferences_(store),
+          console_(root_of(installation.worker) + "/share/bitfusion/console"),
+          watch_(io, scheduler_, leases_, observer_, events_),
+          gate_(trust_.registry ? &*trust_.registry : nullptr),
+          sign_ins_(trust_.registry ? &*trust_.registry : nullptr),
           look_(settings, inventory_, counters_, observer_, probes_, installation.version),
-          api_({inventory_, scheduler_, leases_, counters_, look_,
-                trust_.registry ? &*trust_.registry : nullptr, trust_.folder ? &*trust_.folder : nullptr,
-                installation.version}),
+          api_({inventory_, scheduler_, leases_, counters_, look_, gate_, sign_ins_, audit_, events_,
+                log_book_, console_, preferences_, watch_, trust_.registry ? &*trust_.registry : nullptr,
+                trust_.folder ? &*trust_.folder : nullptr, installation.version}),
           control_(io, settings, trust_.control.get(), api_, leases_, counters_),
           data_(io, settings, installation.worker, inventory_, leases_, counters_, probes_, admission()),
           signals_(io, SIGTERM, SIGINT) {
         scheduler_.set_changed([this] { leases_.mirror(); });
+        observer_.ask_queue([this] {
+            const pool::Pool* pool = scheduler_.pool();
+            return pool == nullptr ? std::nullopt : std::optional(pool->waiting().size());
+        });
+        observer_.ask_store([this, &store](health::Store* found) {
+            describe_store(store, settings_, scheduler_.pool(), found);
+        });
     }
 
     Status open() {
@@ -153,6 +191,7 @@ class Manager {
         self.data_address = address_text(host, data_port_);
         if (trust_.data) self.pin = link::hex_of(trust_.data->pin().data(), trust_.data->pin().size());
         api_.set_place({control_port_, data_port_, settings_.advertise, self.pin});
+        gate_.set_port(control_port_);
         look_.set_data_port(data_port_, self.pin);
         if (auto opened = scheduler_.open(self, settings_.auto_release_timeout); !opened) return opened;
         signals_.async_wait([this](const boost::system::error_code& error, int number) {
@@ -195,7 +234,17 @@ class Manager {
         api_.take_inventory();
         leases_.mirror();
         if (ending_) co_return;
-        observer_.start([this] { api_.take_inventory(); });
+        observer_.start([this] {
+            api_.take_inventory();
+            api_.take_preferences();
+        });
+        api_.take_preferences();
+        if (!observer_.folder().empty()) {
+            if (auto kept = log_book_.keep_in(observer_.folder()); !kept)
+                BF_LOG("daemon", kWarn, "%s", kept.error().what.c_str());
+        }
+        watch_.start();
+        asio::co_spawn(io_, tell_of_logs(), asio::detached);
         control_.start();
         data_.start();
         announce();
@@ -219,14 +268,24 @@ class Manager {
             BF_LOG("daemon", kError, "no complete inventory: %s", report.error.c_str());
     }
 
+    Task<void> tell_of_logs() {
+        while (!ending_) {
+            co_await log_book_.changed().wait();
+            events_.publish(Topic::kLogs);
+        }
+    }
+
     Task<void> shut_down() {
         if (ending_) co_return;
         ending_ = true;
+        events_.close();
+        watch_.stop();
         observer_.stop();
         control_.stop();
         data_.stop();
         leases_.stop();
         api_.close();
+        log_book_.changed().ring();
         co_await leases_.end_all("the manager ends");
         scheduler_.close();
         // Lets the connections that held a lease say so before the loop stops.
@@ -246,6 +305,14 @@ class Manager {
     Leases leases_;
     Observer observer_;
     Probes probes_;
+    LogBook log_book_;
+    Events events_;
+    Audit audit_;
+    Preferences preferences_;
+    ConsoleFiles console_;
+    PoolWatch watch_;
+    Gate gate_;
+    SignIns sign_ins_;
     LookApi look_;
     Api api_;
     HttpServer control_;

@@ -119,17 +119,31 @@ void Observer::start(std::function<void()> refreshed) {
 }
 
 Task<void> Observer::watch() {
+    const auto stopped = stopped_;
     for (;;) {
         record();
         check(kChecksEvery);
         const bool well = inventory_.report().error.empty();
-        pause_.expires_after(well ? settings_.metrics_interval
-                                  : std::max<Clock::duration>(settings_.metrics_interval, kPauseAfterError));
-        const auto [error] = co_await pause_.async_wait(kNoThrow);
-        if (error) co_return;
-        co_await inventory_.refresh(settings_.metrics_interval / 2);
+        const Clock::duration pause =
+            well ? interval() : std::max<Clock::duration>(interval(), kPauseAfterError);
+        pause_.expires_after(pause);
+        // A new interval ends the pause early.
+        co_await pause_.async_wait(kNoThrow);
+        if (*stopped) co_return;
+        co_await inventory_.refresh(interval() / 2);
         refreshed_();
     }
+}
+
+void Observer::stop() {
+    *stopped_ = true;
+    pause_.cancel();
+}
+
+void Observer::set_interval(std::optional<std::chrono::seconds> interval) {
+    if (interval == interval_) return;
+    interval_ = interval;
+    pause_.cancel();
 }
 
 void Observer::record() {

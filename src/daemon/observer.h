@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,15 +33,23 @@ class Observer {
     Observer(asio::io_context& io, const Settings& settings, Inventory& inventory, Leases& leases,
              const Counters& counters, std::string installation);
 
+    ~Observer() { stop(); }
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+
     // Opens the state folder and begins to look. `refreshed` is called after every inventory.
     void start(std::function<void()> refreshed);
-    void stop() { pause_.cancel(); }
+    void stop();
 
     // Runs the checks unless the last run is younger than `most_age`.
     const std::vector<health::Checked>& check(std::chrono::seconds most_age);
     const std::vector<health::Checked>& last_checks() const { return results_; }
     // Lets a check count or not; kept over restarts where there is a state folder.
     Status set_counted(const std::string& name, bool counted);
+
+    // Between measurements from now on; nothing: what the settings say.
+    void set_interval(std::optional<std::chrono::seconds> interval);
+    std::chrono::seconds interval() const { return interval_.value_or(settings_.metrics_interval); }
 
     // Null while none is kept; history_error() says why.
     const history::History* history() const { return history_ ? &*history_ : nullptr; }
@@ -54,8 +63,8 @@ class Observer {
 
     // Who knows the pool's store fills in what the checks cass_* look at; called at each run of the checks.
     void ask_store(std::function<void(health::Store*)> fill) { fill_store_ = std::move(fill); }
-    // Who knows the queue tells its length.
-    void ask_queue(std::function<size_t()> length) { queue_length_ = std::move(length); }
+    // Who knows the queue tells its length; nothing while another server has it.
+    void ask_queue(std::function<std::optional<size_t>()> length) { queue_length_ = std::move(length); }
 
     Census census() const;
 
@@ -75,7 +84,9 @@ class Observer {
     std::string installation_;
     std::function<void()> refreshed_;
     std::function<void(health::Store*)> fill_store_;
-    std::function<size_t()> queue_length_;
+    std::function<std::optional<size_t>()> queue_length_;
+    std::optional<std::chrono::seconds> interval_;
+    std::shared_ptr<bool> stopped_ = std::make_shared<bool>(false);  // outlives this
     asio::steady_timer pause_;
     std::filesystem::path folder_;
     Descriptor lock_;

@@ -1,13 +1,20 @@
+#include <algorithm>
+#include <cctype>
+
 #include "daemon/look_routes.h"
+#include "daemon/openapi_parts.h"
 #include "daemon/routes.h"
 
 namespace bitfusion::daemon {
 namespace {
 
+constexpr const char* kEditable[] = {"/v1/clients/", "/v1/servers/", "/v1/settings",
+                                     "/v1/tokens/",  "/v1/users/",   "/v1/health/"};
+
 constexpr const char* kDocument = R"json({
 "openapi": "3.0.3",
 "info": {"title": "bitfusion manager", "version": "1", "description": "A pool of GPUs: what there is, leases of it, and who may have them. Units are MiB. Each request shows a token or session; a client's also says its machine (Bitfusion-Machine: SHA-256 of its id, 64 hexadecimal digits)."},
-"security": [{"token": []}],
+"security": [{"token": []}, {"session": []}],
 "paths": {
   "/v1/server": {
     "get": {"summary": "The server, its GPUs and what is free of them",
@@ -197,12 +204,43 @@ constexpr const char* kDocument = R"json({
   }
 }})json";
 
+// What follows from the table of routes is not written twice: who may, what he is told when he may not, and
+// that edits notice each other.
+void add_what_follows(nlohmann::json* document) {
+    using boost::beast::http::verb;
+    for (const Route& route : routes()) {
+        std::string method(boost::beast::http::to_string(route.verb));
+        for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        nlohmann::json& operation = (*document)["paths"][route.path][method];
+        const auto answers = [&](const char* status, const char* name) {
+            if (!operation["responses"].contains(status))
+                operation["responses"][status] = {{"$ref", std::string("#/components/responses/") + name}};
+        };
+        operation["x-least-role"] = identity::text_of(route.least);
+        if (route.least == identity::Role::kNobody)
+            operation["security"] = nlohmann::json::array();
+        else
+            answers("401", "Unknown");
+        if (route.least != identity::Role::kNobody || route.verb != verb::get) answers("403", "Forbidden");
+        const bool edits = (route.verb == verb::put || route.verb == verb::delete_) &&
+                           std::any_of(std::begin(kEditable), std::end(kEditable), [&](const char* path) {
+                               return std::string(route.path).starts_with(path);
+                           });
+        if (!edits) continue;
+        answers("412", "Stale");
+        if (!operation.contains("parameters")) operation["parameters"] = nlohmann::json::array();
+        operation["parameters"].push_back({{"$ref", "#/components/parameters/IfMatch"}});
+    }
+}
+
 }  // namespace
 
 const nlohmann::json& openapi_document() {
     static const nlohmann::json document = [] {
         nlohmann::json whole = nlohmann::json::parse(kDocument);
-        whole.merge_patch(look_document());
+        for (const nlohmann::json* part : {&look_document(), &session_document(), &watch_document()})
+            whole.merge_patch(*part);
+        add_what_follows(&whole);
         return whole;
     }();
     return document;

@@ -1,6 +1,7 @@
 #include <ctime>
 
 #include "daemon/dispatcher.h"
+#include "daemon/etag.h"
 #include "daemon/routes.h"
 
 namespace bitfusion::daemon {
@@ -10,15 +11,16 @@ using identity::Person;
 using identity::Role;
 using nlohmann::json;
 
-Reply insecure() {
-    return error_reply(404,
-                       "this server is insecure: it has no tokens and no people; see: bitfusion help init");
+std::string tag_of(const Person& person) {
+    return etag_of(
+        {{"name", person.name}, {"role", identity::text_of(person.role)}, {"changed", person.changed}});
 }
 
 json person_json(const Person& person) {
     return {{"name", person.name},
             {"role", identity::text_of(person.role)},
-            {"created", identity::stamp(person.created)}};
+            {"created", identity::stamp(person.created)},
+            {"etag", tag_of(person)}};
 }
 
 Result<std::string> text_of(const json& body, const char* key) {
@@ -30,7 +32,7 @@ Result<std::string> text_of(const json& body, const char* key) {
 }  // namespace
 
 Reply Api::list_people(const Asked&) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto people = parts_.registry->people();
     if (!people) return error_reply(people.error());
     json list = json::array();
@@ -39,7 +41,7 @@ Reply Api::list_people(const Asked&) {
 }
 
 Reply Api::create_person(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto body = object_of(asked);
     if (!body) return error_reply(body.error());
     const auto name = text_of(*body, "name");
@@ -55,10 +57,13 @@ Reply Api::create_person(const Asked& asked) {
 }
 
 Reply Api::put_person(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto body = object_of(asked);
     if (!body) return error_reply(body.error());
+    json current;
     const auto person = parts_.registry->change_person(asked.id, [&](Person& person) -> Status {
+        current = person_json(person);
+        if (auto same = check_etag(asked.request.if_match, tag_of(person)); !same) return same;
         for (const auto& [key, value] : body->items()) {
             if (key == "password" && value.is_string()) {
                 const auto hash = identity::hash_password(value.get<std::string>());
@@ -77,12 +82,19 @@ Reply Api::put_person(const Asked& asked) {
         person.changed = std::max(person.changed + 1, time(nullptr));
         return {};
     });
+    if (!person && person.error().code == 412) return stale_reply(std::move(current));
     return person ? json_reply(person_json(*person)) : error_reply(person.error());
 }
 
 Reply Api::delete_person(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
-    if (auto gone = parts_.registry->delete_person(asked.id); !gone) return error_reply(gone.error());
+    if (parts_.registry == nullptr) return insecure_reply();
+    json current;
+    const auto gone = parts_.registry->delete_person(asked.id, [&](const Person& person) {
+        current = person_json(person);
+        return check_etag(asked.request.if_match, tag_of(person));
+    });
+    if (!gone && gone.error().code == 412) return stale_reply(std::move(current));
+    if (!gone) return error_reply(gone.error());
     return json_reply({{"name", asked.id}, {"state", "deleted"}});
 }
 

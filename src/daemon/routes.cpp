@@ -3,9 +3,12 @@
 #include <ctime>
 
 #include "base/log.h"
+#include "daemon/audit.h"
 #include "daemon/dispatcher.h"
+#include "daemon/gate.h"
 #include "daemon/listen.h"
 #include "daemon/look_routes.h"
+#include "daemon/trail.h"
 #include "wire/hello.h"
 
 namespace bitfusion::daemon {
@@ -16,28 +19,59 @@ using identity::Role;
 using nlohmann::json;
 
 constexpr auto kFresh = std::chrono::seconds(2);
-constexpr int kLoginsASecond = 5;
+constexpr size_t kMostSightings = 16384;
 
-// Where the pattern has {id}, the path's segment goes to `id`.
-bool matches(const std::string& pattern, const std::string& path, std::string* id) {
-    const size_t brace = pattern.find("{id}");
-    if (brace == std::string::npos) return pattern == path;
-    const std::string tail = pattern.substr(brace + 4);
-    if (path.size() <= brace + tail.size() || path.compare(0, brace, pattern, 0, brace) != 0 ||
-        !path.ends_with(tail)) {
-        return false;
+std::vector<std::string> segments_of(const std::string& path) {
+    std::vector<std::string> segments;
+    for (size_t at = 0; at <= path.size();) {
+        const size_t end = std::min(path.find('/', at), path.size());
+        segments.push_back(path.substr(at, end - at));
+        at = end + 1;
     }
-    *id = path.substr(brace, path.size() - brace - tail.size());
-    return id->find('/') == std::string::npos;
+    return segments;
 }
 
 }  // namespace
 
+bool path_matches(const std::string& pattern, const std::string& path, std::string* first,
+                  std::string* second) {
+    constexpr const char* kRest = "{path}";
+    if (pattern.ends_with(kRest)) {
+        const std::string head = pattern.substr(0, pattern.size() - std::string(kRest).size());
+        if (!path.starts_with(head)) return false;
+        *first = path.substr(head.size());
+        return true;
+    }
+    const auto wanted = segments_of(pattern);
+    const auto given = segments_of(path);
+    if (wanted.size() != given.size()) return false;
+    std::string* next = first;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+        if (!wanted[i].starts_with('{')) {
+            if (wanted[i] != given[i]) return false;
+            continue;
+        }
+        if (given[i].empty() || next == nullptr) return false;
+        *next = given[i];
+        next = next == first ? second : nullptr;
+    }
+    return true;
+}
+
 const std::vector<Route>& routes() {
     static const std::vector<Route> all = [] {
         std::vector<Route> list = {
+            {verb::get, "/", Role::kNobody, &Api::first_page},
+            {verb::get, "/console/{path}", Role::kNobody, &Api::console},
             {verb::get, "/v1/openapi.json", Role::kNobody, &Api::openapi},
-            {verb::post, "/v1/login", Role::kNobody, &Api::login},
+            {verb::post, "/v1/login", Role::kNobody, nullptr, &Api::login},
+            {verb::post, "/v1/session", Role::kNobody, nullptr, &Api::sign_in},
+            {verb::get, "/v1/session", Role::kClient, &Api::who},
+            {verb::delete_, "/v1/session", Role::kViewer, &Api::sign_out},
+            {verb::put, "/v1/session/password", Role::kViewer, nullptr, &Api::change_own_password},
+            {verb::get, "/v1/events", Role::kViewer, &Api::events},
+            {verb::get, "/v1/about", Role::kViewer, &Api::about},
+            {verb::get, "/v1/audit", Role::kOperator, &Api::audit},
             {verb::get, "/v1/health", Role::kClient, &Api::health},
             {verb::get, "/v1/server", Role::kClient, nullptr, &Api::server},
             {verb::post, "/v1/claim_id", Role::kClient, &Api::claim_id},
@@ -48,12 +82,17 @@ const std::vector<Route>& routes() {
             {verb::get, "/v1/claims", Role::kClient, &Api::list_claims},
             {verb::get, "/v1/claims/{id}", Role::kClient, &Api::get_claim},
             {verb::delete_, "/v1/claims/{id}", Role::kClient, &Api::delete_claim},
+            {verb::get, "/v1/sessions", Role::kViewer, &Api::list_running},
             {verb::get, "/v1/clients", Role::kViewer, &Api::list_clients},
             {verb::put, "/v1/clients/{id}", Role::kOperator, &Api::put_client},
             {verb::delete_, "/v1/clients/{id}", Role::kOperator, &Api::delete_client},
             {verb::get, "/v1/servers", Role::kClient, &Api::list_servers},
+            {verb::get, "/v1/servers/{id}", Role::kViewer, nullptr, &Api::get_server},
             {verb::put, "/v1/servers/{id}", Role::kOperator, &Api::put_server},
             {verb::delete_, "/v1/servers/{id}", Role::kAdmin, &Api::delete_server},
+            {verb::get, "/v1/servers/{id}/health", Role::kViewer, &Api::get_server_health},
+            {verb::put, "/v1/servers/{id}/health/{check}", Role::kOperator, &Api::put_server_health},
+            {verb::get, "/v1/servers/{id}/logs", Role::kOperator, nullptr, &Api::logs},
             {verb::get, "/v1/settings", Role::kViewer, &Api::get_settings},
             {verb::put, "/v1/settings", Role::kOperator, &Api::put_settings},
             {verb::get, "/v1/tokens", Role::kAdmin, &Api::list_tokens},
@@ -85,6 +124,18 @@ Reply json_reply(json body, unsigned status) {
     return reply;
 }
 
+Reply stale_reply(json current) {
+    return json_reply(
+        {{"error", "somebody else has changed it meanwhile; look at what it is now and try again"},
+         {"current", std::move(current)}},
+        412);
+}
+
+Reply insecure_reply() {
+    return error_reply(404,
+                       "this server is insecure: it has no tokens and no people; see: bitfusion help init");
+}
+
 Reply error_reply(unsigned status, const std::string& text) {
     return json_reply(json{{"error", text}}, status);
 }
@@ -95,29 +146,11 @@ Reply error_reply(const Error& error) {
 }
 
 Result<json> object_of(const Asked& asked) {
+    const std::string type = asked.request.content_type.substr(0, asked.request.content_type.find(';'));
+    if (type != "application/json") return fail("the body must be application/json; set Content-Type", 415);
     json body = json::parse(asked.request.body, nullptr, false);
     if (!body.is_object()) return fail("the body is not a JSON object; see /v1/openapi.json", 400);
     return body;
-}
-
-Result<identity::Caller> Api::caller_of(const ApiRequest& request, const std::string& path) {
-    if (parts_.registry == nullptr) {
-        identity::Caller everybody;
-        everybody.role = Role::kAdmin;
-        everybody.name = "local";
-        everybody.client = "local";
-        everybody.host = request.host.empty() ? "localhost" : request.host;
-        return everybody;
-    }
-    if (request.bearer.empty()) {
-        if (path == "/v1/openapi.json" || path == "/v1/login") return identity::Caller();
-        return fail(
-            "no token was shown; put the client's bundle into ~/.bitfusion (the pool's administrator makes "
-            "it with: "
-            "bitfusion token create)",
-            401);
-    }
-    return parts_.registry->authenticate(request.bearer, request.machine, request.host, time(nullptr));
 }
 
 Task<Reply> Api::answer(ApiRequest request) {
@@ -128,33 +161,63 @@ Task<Reply> Api::answer(ApiRequest request) {
     const Route* found = nullptr;
     bool path_exists = false;
     for (const Route& route : routes()) {
-        std::string id;
-        if (!matches(route.path, asked.path, &id)) continue;
+        std::string first;
+        std::string second;
+        if (!path_matches(route.path, asked.path, &first, &second)) continue;
         path_exists = true;
         if (route.verb != request.verb) continue;
         found = &route;
-        asked.id = id;
+        asked.id = first;
+        asked.second = second;
     }
     // Who does not say who he is learns nothing, not even which paths there are.
-    auto caller = caller_of(request, asked.path);
+    auto caller = parts_.gate.caller_of(request, found != nullptr && found->least == Role::kNobody);
+    asked.request = std::move(request);
     if (!caller) {
-        BF_LOG("daemon", kInfo, "request from %s refused: %s", request.host.c_str(),
+        BF_LOG("daemon", kInfo, "request from %s refused: %s", asked.request.peer_ip.c_str(),
                caller.error().what.c_str());
-        co_return error_reply(caller.error());
+        Reply refused = error_reply(caller.error());
+        if (found != nullptr && found->verb != verb::get)
+            record(trail_name(*found), asked.id, nullptr, asked.request, nullptr, refused);
+        co_return refused;
     }
     if (!path_exists) co_return error_reply(404, "no such path; see /v1/openapi.json");
     if (found == nullptr) co_return error_reply(405, "this path has another method; see /v1/openapi.json");
-    if (caller->role < found->least) {
-        co_return error_reply(403, caller->name + " has the role " + identity::text_of(caller->role) +
-                                       ", and this needs " + identity::text_of(found->least) +
-                                       "; ask an administrator of the pool");
-    }
     asked.caller = std::move(*caller);
-    if (found->serve_later == nullptr && found->serve == nullptr)
-        co_return parts_.look.answer(found->path, asked.id, request);
-    asked.request = std::move(request);
-    if (found->serve_later != nullptr) co_return co_await (this->*found->serve_later)(std::move(asked));
-    co_return (this->*found->serve)(asked);
+    if (asked.caller.role == Role::kClient && !asked.caller.client.empty() &&
+        (sightings_.size() < kMostSightings || sightings_.contains(asked.caller.client)))
+        sightings_[asked.caller.client] = {asked.request.version, time(nullptr)};
+    // What is written down of it is taken before it is served: a body is moved on.
+    const bool kept = is_kept(*found, asked);
+    Asked trail;
+    json change;
+    if (kept) {
+        change = kept_of(asked.request.body);
+        std::string body = std::exchange(asked.request.body, "");
+        trail = asked;
+        asked.request.body = std::move(body);
+    }
+    Reply reply;
+    if (asked.caller.role < found->least) {
+        reply = error_reply(403, asked.caller.name + " has the role " + identity::text_of(asked.caller.role) +
+                                     ", and this needs " + identity::text_of(found->least) +
+                                     "; ask an administrator of the pool");
+    } else {
+        reply = co_await serve(*found, std::move(asked));
+    }
+    if (kept) note(*found, trail, std::move(change), reply);
+    co_return reply;
+}
+
+bool Api::may_send_much(const ApiRequest& request) const {
+    const auto caller = parts_.gate.caller_of(request, false);
+    return caller && caller->role >= Role::kAdmin;
+}
+
+Task<Reply> Api::serve(const Route& route, Asked asked) {
+    if (route.serve_later != nullptr) co_return co_await (this->*route.serve_later)(std::move(asked));
+    if (route.serve != nullptr) co_return (this->*route.serve)(asked);
+    co_return parts_.look.answer(route.path, asked.id, asked.request);
 }
 
 void Api::take_inventory() {
@@ -204,6 +267,8 @@ Reply Api::server_reply(const std::string& local_ip) const {
                        {"hostname", parts_.scheduler.self().name},
                        {"leader", parts_.scheduler.leading()},
                        {"accepts", !known || pool->server(self)->accepts},
+                       {"up", true},
+                       {"self", true},
                        {"secure", parts_.registry != nullptr},
                        {"control_address", own_address(local_ip, place_.control_port)},
                        {"data_address", own_address(local_ip, place_.data_port)},
@@ -232,31 +297,6 @@ Reply Api::claim_id(const Asked& asked) {
                                                               : std::chrono::minutes(0);
     body["idle_limit_minutes"] = idle.count();
     return json_reply(std::move(body));
-}
-
-Reply Api::login(const Asked& asked) {
-    const auto body = object_of(asked);
-    if (!body) return error_reply(body.error());
-    if (parts_.registry == nullptr) return error_reply(404, "this server is insecure: it knows no people");
-    const auto name = body->find("name");
-    const auto password = body->find("password");
-    if (name == body->end() || password == body->end() || !name->is_string() || !password->is_string())
-        return error_reply(400, "name and password are needed, both texts");
-    // Each try costs us a tenth of a second, so that guessing costs the guesser's time and not ours.
-    const auto now = Clock::now();
-    if (now - login_second_ > std::chrono::seconds(1)) {
-        login_second_ = now;
-        logins_ = 0;
-    }
-    if (++logins_ > kLoginsASecond)
-        return error_reply(429, "too many logins at a time; try again in a second");
-    const auto session =
-        parts_.registry->log_in(name->get<std::string>(), password->get<std::string>(), time(nullptr));
-    if (!session) {
-        BF_LOG("daemon", kWarn, "login as %s refused", harmless(name->get<std::string>(), 32).c_str());
-        return error_reply(session.error());
-    }
-    return json_reply({{"session", *session}});
 }
 
 Reply Api::health(const Asked& asked) {

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+
+#include "daemon/trail.h"
 
 namespace bitfusion::daemon {
 namespace {
@@ -52,6 +55,68 @@ void check_references(const json& node) {
 
 TEST(OpenApi, EveryReferenceResolves) { check_references(openapi_document()); }
 
+std::string as_read(const std::string& pattern, const std::string& path) {
+    std::string first;
+    std::string second;
+    return path_matches(pattern, path, &first, &second) ? first + "|" + second : "no";
+}
+
+TEST(Routes, PathsAreReadBySegments) {
+    EXPECT_EQ(as_read("/v1/servers", "/v1/servers"), "|");
+    EXPECT_EQ(as_read("/v1/servers/{id}", "/v1/servers/a"), "a|");
+    EXPECT_EQ(as_read("/v1/servers/{id}/health/{check}", "/v1/servers/a/health/b"), "a|b");
+    EXPECT_EQ(as_read("/v1/leases/{id}/hold", "/v1/leases/a/hold"), "a|");
+    EXPECT_EQ(as_read("/console/{path}", "/console/"), "|");
+    EXPECT_EQ(as_read("/console/{path}", "/console/assets/a.js"), "assets/a.js|");
+    for (const auto& [pattern, path] : std::vector<std::pair<std::string, std::string>>{
+             {"/v1/servers/{id}", "/v1/servers/"},
+             {"/v1/servers/{id}", "/v1/servers"},
+             {"/v1/servers/{id}", "/v1/servers/a/"},
+             {"/v1/servers/{id}", "/v1/servers/a/b"},
+             {"/v1/servers/{id}", "//v1/servers/a"},
+             {"/v1/servers/{id}/health/{check}", "/v1/servers/a/health/"},
+             {"/v1/servers/{id}/health/{check}", "/v1/servers//health/b"},
+             {"/v1/leases/{id}/hold", "/v1/leases/hold"},
+             {"/console/{path}", "/console"},
+             {"/", "//"},
+             {"/", ""}}) {
+        EXPECT_EQ(as_read(pattern, path), "no") << path;
+    }
+}
+
+TEST(Routes, ChangesAreKeptAndToldOf) {
+    for (const Route& route : routes()) {
+        Asked asked;
+        asked.caller.role = identity::Role::kAdmin;
+        const std::string path = route.path;
+        const bool own = path == "/v1/claim_id" || path == "/v1/probes" ||
+                         (path == "/v1/leases" && route.verb == verb::post);
+        EXPECT_EQ(is_kept(route, asked), route.verb != verb::get && !own) << path;
+        asked.caller.role = identity::Role::kClient;
+        const bool leases = path.starts_with("/v1/leases") || path.starts_with("/v1/claims");
+        EXPECT_EQ(is_kept(route, asked), route.verb != verb::get && !own && !leases) << path;
+        const bool users = path.starts_with("/v1/users");
+        EXPECT_EQ(topics_of(route) == std::vector<Topic>{Topic::kUsers},
+                  users || path == "/v1/session/password")
+            << path;
+    }
+}
+
+TEST(Routes, NobodyHearsOfListsThatHeMayNotRead) {
+    const auto hears = [](identity::Role role, Topic topic) {
+        const auto topics = topics_for(role);
+        return std::find(topics.begin(), topics.end(), topic) != topics.end();
+    };
+    EXPECT_TRUE(topics_for(identity::Role::kClient).empty());
+    EXPECT_TRUE(hears(identity::Role::kViewer, Topic::kLeases));
+    for (const Topic topic : {Topic::kTokens, Topic::kUsers}) {
+        EXPECT_FALSE(hears(identity::Role::kOperator, topic));
+        EXPECT_TRUE(hears(identity::Role::kAdmin, topic));
+    }
+    EXPECT_FALSE(hears(identity::Role::kViewer, Topic::kAudit));
+    EXPECT_TRUE(hears(identity::Role::kOperator, Topic::kAudit));
+}
+
 TEST(LeaseRequest, ReadsAComplete) {
     const auto request = parse_lease_request(
         R"({"gpus":2,"memory_mib":1024,"hold":true,"client":{"host":"h","pid":7,"user":"u","program":"p\n"}})");
@@ -78,9 +143,11 @@ TEST(LeaseRequest, ReadsWhatItWaitsFor) {
 }
 
 TEST(Routes, OnlyTheDoorIsOpenToNobody) {
+    const std::set<std::string> open = {"get /", "get /console/{path}", "get /v1/openapi.json",
+                                        "post /v1/login", "post /v1/session"};
     for (const Route& route : routes()) {
         const std::string path = route.path;
-        EXPECT_EQ(route.least == identity::Role::kNobody, path == "/v1/openapi.json" || path == "/v1/login")
+        EXPECT_EQ(route.least == identity::Role::kNobody, open.contains(verb_key(route.verb) + " " + path))
             << path;
         EXPECT_FALSE(route.serve != nullptr && route.serve_later != nullptr) << path;
         const bool secrets = path.starts_with("/v1/tokens") || path.starts_with("/v1/users");

@@ -1,6 +1,7 @@
 #include <ctime>
 
 #include "daemon/dispatcher.h"
+#include "daemon/etag.h"
 #include "daemon/listen.h"
 #include "daemon/routes.h"
 #include "identity/bundle.h"
@@ -14,9 +15,15 @@ using nlohmann::json;
 
 constexpr int64_t kMostSeconds = INT64_C(100) * 366 * 24 * 3600;
 
-Reply insecure() {
-    return error_reply(404,
-                       "this server is insecure: it has no tokens and no people; see: bitfusion help init");
+// What an administrator edits: not where it is used.
+std::string tag_of(const Token& token) {
+    return etag_of({{"description", token.description},
+                    {"role", identity::text_of(token.role)},
+                    {"active", token.active},
+                    {"revoked", token.revoked},
+                    {"generation", token.generation},
+                    {"enrolled", !token.machine.empty()},
+                    {"expires", token.expires}});
 }
 
 }  // namespace
@@ -35,11 +42,12 @@ json Api::token_json(const Token& token) const {
             {"host", token.host},
             {"enrolled", !token.machine.empty()},
             {"created", identity::stamp(token.created)},
-            {"expires", token.expires == 0 ? json() : json(identity::stamp(token.expires))}};
+            {"expires", token.expires == 0 ? json() : json(identity::stamp(token.expires))},
+            {"etag", tag_of(token)}};
 }
 
 Reply Api::list_tokens(const Asked&) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto tokens = parts_.registry->tokens();
     if (!tokens) return error_reply(tokens.error());
     json list = json::array();
@@ -48,7 +56,7 @@ Reply Api::list_tokens(const Asked&) {
 }
 
 Reply Api::create_token(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto body = object_of(asked);
     if (!body) return error_reply(body.error());
     const std::time_t now = time(nullptr);
@@ -84,11 +92,14 @@ Reply Api::create_token(const Asked& asked) {
 }
 
 Reply Api::put_token(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto body = object_of(asked);
     if (!body) return error_reply(body.error());
     const std::time_t now = time(nullptr);
+    json current;
     const auto token = parts_.registry->change_token(asked.id, [&](Token& token) -> Status {
+        current = token_json(token);
+        if (auto same = check_etag(asked.request.if_match, tag_of(token)); !same) return same;
         for (const auto& [key, value] : body->items()) {
             if (key == "description" && value.is_string()) {
                 token.description = harmless(value.get<std::string>(), 200);
@@ -111,6 +122,7 @@ Reply Api::put_token(const Asked& asked) {
         }
         return {};
     });
+    if (!token && token.error().code == 412) return stale_reply(std::move(current));
     if (!token) return error_reply(token.error());
     if (token->revoked) end_leases_of(asked.id, "its token was revoked");
     return json_reply(token_json(*token));
@@ -124,14 +136,20 @@ void Api::end_leases_of(const std::string& token, const std::string& reason) {
 }
 
 Reply Api::delete_token(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
-    if (auto gone = parts_.registry->delete_token(asked.id); !gone) return error_reply(gone.error());
+    if (parts_.registry == nullptr) return insecure_reply();
+    json current;
+    const auto gone = parts_.registry->delete_token(asked.id, [&](const Token& token) {
+        current = token_json(token);
+        return check_etag(asked.request.if_match, tag_of(token));
+    });
+    if (!gone && gone.error().code == 412) return stale_reply(std::move(current));
+    if (!gone) return error_reply(gone.error());
     end_leases_of(asked.id, "its token was deleted");
     return json_reply({{"id", asked.id}, {"state", "deleted"}});
 }
 
 Reply Api::token_bundle(const Asked& asked) {
-    if (parts_.registry == nullptr) return insecure();
+    if (parts_.registry == nullptr) return insecure_reply();
     const auto token = parts_.registry->token(asked.id);
     if (!token) return error_reply(token.error());
     const auto authority = parts_.folder->read("ca.crt");
@@ -149,7 +167,7 @@ Reply Api::token_bundle(const Asked& asked) {
 }
 
 Reply Api::list_certificates(const Asked&) {
-    if (parts_.folder == nullptr) return insecure();
+    if (parts_.folder == nullptr) return insecure_reply();
     json list = json::array();
     for (const char* name : {"ca.crt", "server.crt"}) {
         const auto text = parts_.folder->read(name);
@@ -169,7 +187,7 @@ Reply Api::list_certificates(const Asked&) {
 }
 
 Reply Api::rotate_certificate(const Asked&) {
-    if (parts_.folder == nullptr) return insecure();
+    if (parts_.folder == nullptr) return insecure_reply();
     const auto old = parts_.folder->read("server.crt");
     const auto facts =
         old ? identity::facts_of(*old) : Result<identity::CertificateFacts>(tl::unexpected(old.error()));

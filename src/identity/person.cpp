@@ -19,6 +19,7 @@ constexpr uint32_t kMemoryKib = 19456;
 constexpr uint32_t kLanes = 1;
 constexpr size_t kHashBytes = 32;
 constexpr const char* kPrefix = "bfs-";
+constexpr size_t kMostSessionBytes = 256;
 
 }  // namespace
 
@@ -49,29 +50,33 @@ bool password_matches(const std::string& encoded, const std::string& password) {
            argon2id_verify(encoded.c_str(), password.data(), password.size()) == ARGON2_OK;
 }
 
-std::string session_text(const Person& person, const std::string& pool_key, std::time_t until) {
-    const std::string head =
-        kPrefix + person.name + "-" + std::to_string(until) + "-" + std::to_string(person.changed) + "-";
+std::string session_text(const Person& person, const std::string& pool_key, std::time_t until,
+                         const std::string& nonce) {
+    const std::string head = kPrefix + person.name + "-" + std::to_string(until) + "-" +
+                             std::to_string(person.changed) + "-" + nonce + "-";
     return head + keyed_digest(pool_key, "session " + head);
 }
 
 Result<SessionClaim> session_claim(const std::string& text) {
-    const std::string body = text.starts_with(kPrefix) ? text.substr(4) : "";
-    const size_t name_end = body.find('-');
-    const size_t until_end = name_end == std::string::npos ? name_end : body.find('-', name_end + 1);
-    SessionClaim claim;
-    if (until_end != std::string::npos) {
-        claim.name = body.substr(0, name_end);
-        const char* end = body.data() + until_end;
-        const auto [at, error] = std::from_chars(body.data() + name_end + 1, end, claim.until);
-        if (error == std::errc{} && at == end && check_name(claim.name)) return claim;
+    std::array<std::string, 4> parts;  // name, until, changed, nonce; the digest may have '-' in it
+    size_t at = text.starts_with(kPrefix) && text.size() <= kMostSessionBytes ? std::string(kPrefix).size()
+                                                                              : std::string::npos;
+    for (size_t i = 0; i < parts.size() && at != std::string::npos; ++i) {
+        const size_t end = text.find('-', at);
+        parts[i] = text.substr(at, end - at);
+        at = end == std::string::npos ? end : end + 1;
     }
+    SessionClaim claim{parts[0], 0, parts[3]};
+    const char* const end = parts[1].data() + parts[1].size();
+    const auto [stop, error] = std::from_chars(parts[1].data(), end, claim.until);
+    if (at != std::string::npos && error == std::errc{} && stop == end && check_name(claim.name))
+        return claim;
     return fail("the session is malformed; log in again", 401);
 }
 
 bool session_matches(const Person& person, const std::string& pool_key, const std::string& text) {
     const auto claim = session_claim(text);
-    return claim && equal_secrets(text, session_text(person, pool_key, claim->until));
+    return claim && equal_secrets(text, session_text(person, pool_key, claim->until, claim->nonce));
 }
 
 std::string to_json(const Person& person) {

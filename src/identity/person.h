@@ -23,11 +23,14 @@ Status check_name(const std::string& name);
 Result<std::string> hash_password(const std::string& password);
 bool password_matches(const std::string& encoded, const std::string& password);
 
-// What a login gives: bfs-<name>-<until>-<changed>-<digest>, good until then.
-std::string session_text(const Person& person, const std::string& pool_key, std::time_t until);
+// What a login gives: bfs-<name>-<until>-<changed>-<nonce>-<digest>, good until then. The nonce (letters and
+// digits) keeps two sessions of one second apart, so that one can be ended alone.
+std::string session_text(const Person& person, const std::string& pool_key, std::time_t until,
+                         const std::string& nonce);
 struct SessionClaim {
     std::string name;
     std::time_t until = 0;
+    std::string nonce;
 };
 Result<SessionClaim> session_claim(const std::string& text);
 bool session_matches(const Person& person, const std::string& pool_key, const std::string& text);

@@ -1,5 +1,7 @@
 #include "identity/registry.h"
 
+#include <cstdlib>
+
 #include "base/log.h"
 #include "identity/secret.h"
 
@@ -9,6 +11,8 @@ namespace {
 constexpr const char* kKeyOfPool = "identity/key";
 constexpr const char* kTokens = "identity/token/";
 constexpr const char* kPeople = "identity/person/";
+constexpr const char* kEnded = "identity/ended/";  // sessions that were signed out, until they would expire
+constexpr size_t kMostForgotten = 50;              // ended sessions that one sign-out clears away
 constexpr std::time_t kSession = 12 * 3600;
 constexpr int kTries = 8;
 
@@ -57,6 +61,10 @@ Status Registry::put(const std::string& key, const std::string& value, uint64_t 
     store::Transaction transaction;
     transaction.conditions.push_back({key, revision});
     transaction.writes.push_back({key, value});
+    return commit(transaction);
+}
+
+Status Registry::commit(const store::Transaction& transaction) {
     const auto written = store_->commit(transaction);
     if (!written) return tl::unexpected<Error>(from_store(written.error()));
     if (!written->done) return fail("somebody else changed it at the same time; try again", 409);
@@ -109,9 +117,15 @@ Result<Caller> Registry::authenticate_session(const std::string& text, std::time
     if (!session_matches(*person, pool_key_, text)) return fail("the session is over; log in again", 401);
     if (now >= claim->until)
         return fail("the session expired at " + stamp(claim->until) + "; log in again", 401);
+    const auto ended = entry(kEnded + digest(text), {"", 404});
+    if (ended) return fail("the session was signed out; log in again", 401);
+    if (ended.error().code != 404) return tl::unexpected<Error>(ended.error());
     Caller caller;
     caller.role = person->role;
     caller.name = "person " + person->name;
+    caller.person = person->name;
+    caller.session = text;
+    caller.until = claim->until;
     return caller;
 }
 
@@ -168,14 +182,18 @@ Result<Token> Registry::change_token(const std::string& id, const std::function<
     return fail("the token changes all the time; try again", 409);
 }
 
-Status Registry::delete_token(const std::string& id) {
+Status Registry::delete_token(const std::string& id, const std::function<Status(const Token&)>& check) {
     const auto found = entry(kTokens + id, no_such_token(id));
     if (!found) return tl::unexpected<Error>(found.error());
     store::Transaction transaction;
+    if (check) {
+        const auto token = token_from_json(found->value);
+        if (!token) return tl::unexpected<Error>(token.error());
+        if (auto allowed = check(*token); !allowed) return allowed;
+        transaction.conditions.push_back({found->key, found->revision});
+    }
     transaction.writes.push_back({found->key, std::nullopt});
-    const auto written = store_->commit(transaction);
-    if (!written) return tl::unexpected<Error>(from_store(written.error()));
-    return {};
+    return commit(transaction);
 }
 
 Result<Person> Registry::create_person(const std::string& name, const std::string& password, Role role,
@@ -203,6 +221,21 @@ Result<std::vector<Person>> Registry::people() {
     return people;
 }
 
+Status Registry::keep_an_administrator(const std::string& name, store::Transaction* transaction) {
+    const auto found = store_->read(kPeople);
+    if (!found) return tl::unexpected<Error>(from_store(found.error()));
+    for (const store::Entry& entry : found->entries) {
+        const auto person = person_from_json(entry.value);
+        if (!person) return tl::unexpected<Error>(person.error());
+        if (person->role != Role::kAdmin || person->name == name) continue;
+        // Nobody else may take this one away at the same time.
+        transaction->conditions.push_back({entry.key, entry.revision});
+        return {};
+    }
+    return fail(name + " is the last administrator: make another person one first (bitfusion user create)",
+                409);
+}
+
 Result<Person> Registry::change_person(const std::string& name,
                                        const std::function<Status(Person&)>& change) {
     if (auto checked = check_name(name); !checked) return tl::unexpected<Error>(no_such_person(name));
@@ -210,32 +243,72 @@ Result<Person> Registry::change_person(const std::string& name,
     if (!found) return tl::unexpected<Error>(found.error());
     auto person = person_from_json(found->value);
     if (!person) return person;
+    const Role before = person->role;
     if (auto changed = change(*person); !changed) return tl::unexpected<Error>(changed.error());
-    if (auto written = put(found->key, to_json(*person), found->revision); !written)
-        return tl::unexpected<Error>(written.error());
+    store::Transaction transaction;
+    transaction.conditions.push_back({found->key, found->revision});
+    if (before == Role::kAdmin && person->role != Role::kAdmin) {
+        if (auto kept = keep_an_administrator(name, &transaction); !kept)
+            return tl::unexpected<Error>(kept.error());
+    }
+    transaction.writes.push_back({found->key, to_json(*person)});
+    if (auto written = commit(transaction); !written) return tl::unexpected<Error>(written.error());
     return person;
 }
 
-Status Registry::delete_person(const std::string& name) {
+Status Registry::delete_person(const std::string& name, const std::function<Status(const Person&)>& check) {
     if (auto checked = check_name(name); !checked) return tl::unexpected<Error>(no_such_person(name));
     const auto found = entry(kPeople + name, no_such_person(name));
     if (!found) return tl::unexpected<Error>(found.error());
+    const auto person = person_from_json(found->value);
+    if (!person) return tl::unexpected<Error>(person.error());
+    if (check) {
+        if (auto allowed = check(*person); !allowed) return allowed;
+    }
     store::Transaction transaction;
+    transaction.conditions.push_back({found->key, found->revision});
+    if (person->role == Role::kAdmin) {
+        if (auto kept = keep_an_administrator(name, &transaction); !kept) return kept;
+    }
     transaction.writes.push_back({found->key, std::nullopt});
-    const auto written = store_->commit(transaction);
-    if (!written) return tl::unexpected<Error>(from_store(written.error()));
-    return {};
+    return commit(transaction);
 }
 
-Result<std::string> Registry::log_in(const std::string& name, const std::string& password, std::time_t now) {
+Result<SignedIn> Registry::log_in(const std::string& name, const std::string& password, std::time_t now) {
+    // So that the time of the answer does not tell who is known here.
+    static const Result<std::string> nobody = hash_password(random_text(16));
     const Error wrong = {"the name or the password is wrong", 401};
-    if (auto checked = check_name(name); !checked) return tl::unexpected<Error>(wrong);
-    const auto found = entry(kPeople + name, wrong);
-    if (!found) return tl::unexpected<Error>(found.error());
+    const auto found =
+        check_name(name) ? entry(kPeople + name, wrong) : Result<store::Entry>(tl::unexpected<Error>(wrong));
+    if (!found) {
+        if (found.error().code == wrong.code && nobody) password_matches(*nobody, password);
+        return tl::unexpected<Error>(found.error());
+    }
     const auto person = person_from_json(found->value);
     if (!person) return tl::unexpected<Error>(person.error());
     if (!password_matches(person->password, password)) return tl::unexpected<Error>(wrong);
-    return session_text(*person, pool_key_, now + kSession);
+    const std::time_t until = now + kSession;
+    return SignedIn{session_text(*person, pool_key_, until, random_name(10)), person->role, until};
+}
+
+Status Registry::sign_out(const std::string& session, std::time_t now) {
+    const auto claim = session_claim(session);
+    if (!claim) return tl::unexpected<Error>(claim.error());
+    const auto ended = store_->read(kEnded);
+    if (!ended) return tl::unexpected<Error>(from_store(ended.error()));
+    store::Transaction transaction;
+    const std::string key = kEnded + digest(session);
+    transaction.writes.push_back({key, std::to_string(claim->until)});
+    for (const store::Entry& entry : ended->entries) {
+        if (entry.key == key || transaction.writes.size() > kMostForgotten) continue;
+        if (strtoll(entry.value.c_str(), nullptr, 10) <= now)
+            transaction.writes.push_back({entry.key, std::nullopt});
+    }
+    return commit(transaction);
+}
+
+std::string Registry::csrf_of(const std::string& session) const {
+    return keyed_digest(pool_key_, "csrf " + session);
 }
 
 }  // namespace bitfusion::identity

@@ -26,6 +26,16 @@ struct Caller {
     std::string token;   // id; empty for people
     std::string client;  // the pool's id of this token on this machine; empty for people
     std::string host;
+    std::string person;     // name; empty for tokens
+    std::string session;    // its text; empty for tokens
+    std::time_t until = 0;  // when the session ends
+};
+
+// What a sign-in gives.
+struct SignedIn {
+    std::string session;  // its text, a secret
+    Role role = Role::kNobody;
+    std::time_t until = 0;
 };
 
 // The pool's id of the client that shows this token on this machine.
@@ -48,21 +58,31 @@ class Registry {
     Result<std::vector<Token>> tokens();
     Result<Token> token(const std::string& id);
     Result<Token> change_token(const std::string& id, const std::function<Status(Token&)>& change);
-    Status delete_token(const std::string& id);
+    // `check` may refuse what is about to go.
+    Status delete_token(const std::string& id, const std::function<Status(const Token&)>& check = nullptr);
     std::string text_of(const Token& token) const { return token_text(token, pool_key_); }
 
     Result<Person> create_person(const std::string& name, const std::string& password, Role role,
                                  std::time_t now);
     Result<std::vector<Person>> people();
     Result<Person> change_person(const std::string& name, const std::function<Status(Person&)>& change);
-    Status delete_person(const std::string& name);
-    // A session's text, good for 12 hours.
-    Result<std::string> log_in(const std::string& name, const std::string& password, std::time_t now);
+    // The last administrator can neither go nor become less (409).
+    Status delete_person(const std::string& name,
+                         const std::function<Status(const Person&)>& check = nullptr);
+    // A session, good for 12 hours. Takes a tenth of a second whether there is such a person or not.
+    Result<SignedIn> log_in(const std::string& name, const std::string& password, std::time_t now);
+    // Ends one session on all servers of the pool.
+    Status sign_out(const std::string& session, std::time_t now);
+    // What requests of this session must bring beside its cookie.
+    std::string csrf_of(const std::string& session) const;
 
   private:
     Registry(store::Store& store, std::string key) : store_(&store), pool_key_(std::move(key)) {}
     Result<store::Entry> entry(const std::string& key, const Error& absent);
     Result<Caller> authenticate_session(const std::string& text, std::time_t now);
+    // Adds to `transaction` what keeps the pool from losing its last administrator; 409 when `name` is it.
+    Status keep_an_administrator(const std::string& name, store::Transaction* transaction);
+    Status commit(const store::Transaction& transaction);
     Status put(const std::string& key, const std::string& value, uint64_t revision);
 
     store::Store* store_;

@@ -101,19 +101,61 @@ TEST_F(RegistryTest, PeopleLogInAndSessionsEndWithTheirPassword) {
     EXPECT_FALSE(registry_.log_in("bob", "correct horse", kNow));
     const auto session = registry_.log_in("ann", "correct horse", kNow);
     ASSERT_TRUE(session);
-    EXPECT_EQ(registry_.authenticate(*session, "", "", kNow + 60)->role, Role::kOperator);
-    EXPECT_EQ(code(*session, "", kNow + 13 * 3600), 401);
-    std::string forged = *session;
+    EXPECT_EQ(registry_.authenticate(session->session, "", "", kNow + 60)->role, Role::kOperator);
+    EXPECT_EQ(code(session->session, "", kNow + 13 * 3600), 401);
+    std::string forged = session->session;
     forged[forged.size() - 1] ^= 1;
     EXPECT_EQ(code(forged), 401);
     ASSERT_TRUE(registry_.change_person("ann", [](Person& person) -> Status {
         person.changed = kNow + 1;
         return {};
     }));
-    EXPECT_EQ(code(*session, "", kNow + 60), 401);
+    EXPECT_EQ(code(session->session, "", kNow + 60), 401);
     const auto people = registry_.people();
     ASSERT_EQ(people->size(), 1u);
     EXPECT_EQ(people->front().password.find("$argon2id$"), 0u);
+}
+
+TEST_F(RegistryTest, SigningOutEndsOneSessionEverywhere) {
+    Registry other = Registry::open(store_).value();
+    ASSERT_TRUE(registry_.create_person("ann", "correct horse", Role::kOperator, kNow));
+    const auto one = registry_.log_in("ann", "correct horse", kNow);
+    const auto two = registry_.log_in("ann", "correct horse", kNow);
+    ASSERT_TRUE(one && two);
+    EXPECT_NE(one->session, two->session) << "two of one second";
+    EXPECT_NE(registry_.csrf_of(one->session), registry_.csrf_of(two->session));
+    ASSERT_TRUE(registry_.sign_out(one->session, kNow));
+    EXPECT_NE(other.authenticate(one->session, "", "", kNow).error().what.find("signed out"),
+              std::string::npos);
+    EXPECT_TRUE(other.authenticate(two->session, "", "", kNow));
+    // What would have expired by itself is not remembered for ever.
+    ASSERT_TRUE(registry_.sign_out(two->session, two->until));
+    EXPECT_EQ(store_.read("identity/ended/")->entries.size(), 1u);
+    EXPECT_EQ(registry_.sign_out("bfs-ann-x", kNow).error().code, 401);
+}
+
+TEST_F(RegistryTest, TheLastAdministratorStays) {
+    ASSERT_TRUE(registry_.create_person("ann", "correct horse", Role::kAdmin, kNow));
+    ASSERT_TRUE(registry_.create_person("bob", "correct horse", Role::kOperator, kNow));
+    const auto less = [](Person& person) -> Status {
+        person.role = Role::kViewer;
+        return {};
+    };
+    EXPECT_EQ(registry_.delete_person("ann").error().code, 409);
+    EXPECT_EQ(registry_.change_person("ann", less).error().code, 409);
+    EXPECT_EQ(registry_.people()->front().role, Role::kAdmin);
+    ASSERT_TRUE(registry_.delete_person("bob"));
+    ASSERT_TRUE(registry_.create_person("eve", "correct horse", Role::kAdmin, kNow));
+    ASSERT_TRUE(registry_.change_person("ann", less));
+    EXPECT_EQ(registry_.delete_person("eve").error().code, 409);
+    ASSERT_TRUE(registry_.delete_person("ann"));
+}
+
+TEST_F(RegistryTest, WhoChecksCanKeepWhatWouldGo) {
+    const Token token = make();
+    const auto no = [](const Token&) -> Status { return fail("changed meanwhile", 412); };
+    EXPECT_EQ(registry_.delete_token(token.id, no).error().code, 412);
+    EXPECT_TRUE(registry_.token(token.id));
 }
 
 }  // namespace

@@ -328,7 +328,7 @@ class Hostile(WithManager):
         self.assertEqual(self.manager.leases(), [])
 
     def test_requests_that_are_wrong(self):
-        for method, path, body, status in (("GET", "/", None, 404), ("GET", "/v1/leases/", None, 404),
+        for method, path, body, status in (("GET", "/nothing", None, 404), ("GET", "/v1/leases/", None, 404),
                                            ("GET", "/v1/leases/x/y", None, 404), ("PUT", "/v1/leases", "{}", 405),
                                            ("DELETE", "/v1/leases/../server", None, 404),
                                            ("GET", "/v1/leases/none/hold", None, 404),
