@@ -32,8 +32,11 @@ export class SimulatedPool {
   readonly paths: string[] = []; // of the requests, in order
   role = 'admin';
   broken: number | null = null; // what every route of the API answers instead
+  silent = false; // requests of the API get no answer at all
+  texts: string | null = null; // what every text of a stranger is
   #server: Server;
   #lists: Record<string, unknown>;
+  #streams = new Set<ServerResponse>();
 
   constructor(
     readonly folder: string,
@@ -46,6 +49,10 @@ export class SimulatedPool {
   async listen(): Promise<string> {
     await new Promise<void>((done) => this.#server.listen(0, '127.0.0.1', done));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  push(event: string): void {
+    for (const stream of this.#streams) stream.write(`event: ${event}\ndata: {}\n\n`);
   }
 
   close(): Promise<void> {
@@ -64,6 +71,8 @@ export class SimulatedPool {
     } else if (url.pathname === '/v1/events') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write(': here\n\n');
+      this.#streams.add(response);
+      response.on('close', () => this.#streams.delete(response));
     } else {
       this.#rest(url, request, response);
     }
@@ -88,10 +97,12 @@ export class SimulatedPool {
     };
     if (url.pathname === '/v1/session')
       return tell(200, { name: 'ann', role: this.role, csrf: 'c', expires: ago(-3600), insecure: false });
+    if (this.silent) return;
     if (this.broken !== null) return tell(this.broken, { error: 'as the test wants it; nothing to do' });
     if (request.method !== 'GET') return tell(405, { error: 'this pool cannot be changed; use a real one' });
-    if (url.pathname === '/v1/history') return tell(200, history(url.searchParams, Object.keys(this.#lists)));
+    if (url.pathname === '/v1/history') return tell(200, history(url.searchParams));
     const found = this.#lists[url.pathname] ?? this.#detail(url.pathname);
+    if (found && this.texts !== null) return tell(200, withTexts(found, this.texts));
     return found ? tell(200, found) : tell(404, { error: 'no such path; see /v1/openapi.json' });
   }
 
@@ -104,6 +115,16 @@ export class SimulatedPool {
     if (parts[2] === '/logs') return { lines: logLines(), next: 12, lost: 0 };
     return { ...(this.#lists['/v1/server'] as object), ...server };
   }
+}
+
+// The texts that clients, users and machines choose for themselves, as a hostile one would.
+function withTexts(value: unknown, text: string): unknown {
+  const chosen = ['hostname', 'name', 'description', 'program', 'user', 'host', 'client_name', 'details', 'text', 'asks', 'subject'];
+  if (Array.isArray(value)) return value.map((one) => withTexts(one, text));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, chosen.includes(key) && typeof one === 'string' ? `${one} ${text}` : withTexts(one, text)]),
+  );
 }
 
 function lists(size: Size): Record<string, unknown> {
@@ -279,7 +300,7 @@ function logLines() {
   }));
 }
 
-function history(query: URLSearchParams, _known: string[]) {
+function history(query: URLSearchParams) {
   const series = query.getAll('series');
   if (series.length === 0) {
     return {
