@@ -44,6 +44,11 @@ class Sign {
     this.#take(session);
   }
 
+  // Ends all other sessions of his.
+  async changePassword(before: string, next: string): Promise<void> {
+    this.#take(await request<Session>('PUT', '/v1/session/password', { body: { old: before, new: next }, quiet: true }));
+  }
+
   async out(): Promise<void> {
     await request('DELETE', '/v1/session', { quiet: true });
     this.ended = false;

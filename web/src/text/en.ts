@@ -15,6 +15,7 @@ export const en = {
   'app.insecure': 'This manager runs without sign-in (--insecure): whoever reaches it may do everything.',
   'app.live': 'Changes are pushed',
   'app.notLive': 'Changes are not pushed just now',
+  'app.elsewhere': 'Only the server itself can tell this: open its console at {address}',
 
   'page.cluster': 'Cluster',
   'page.servers': 'Servers',
@@ -37,6 +38,11 @@ export const en = {
   'sign.tooMany': 'Too many attempts. Try again in {seconds} s.',
   'sign.ended': 'Your session is over. Sign in again; you come back to the same page.',
   'sign.help': 'The first administrator is made by bitfusion init. Further people are added on the page Users.',
+  'sign.change': 'Change password',
+  'sign.changed': 'Password changed; other sessions of yours are over',
+  'sign.old': 'Present password',
+  'sign.again': 'New password, again',
+  'sign.differ': 'The two new passwords differ',
 
   'refresh.label': 'Refresh',
   'refresh.off': 'Off',
@@ -342,6 +348,7 @@ export const en = {
   'activity.from': 'From',
   'activity.what': 'What',
   'activity.subject': 'Subject',
+  'activity.change': 'Change',
   'activity.outcome': 'Outcome',
   'activity.none': 'Nothing was changed yet',
   'activity.older': 'Older entries',

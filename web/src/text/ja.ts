@@ -17,6 +17,7 @@ export const ja: Texts = {
   'app.insecure': 'このマネージャーはサインインなし (--insecure) で動作しています。接続できる人は誰でもすべての操作ができます。',
   'app.live': '変更は即時に反映されます',
   'app.notLive': '現在、変更は即時に反映されません',
+  'app.elsewhere': 'この情報はそのサーバーだけが提供できます。{address} のコンソールを開いてください',
 
   'page.cluster': 'クラスター',
   'page.servers': 'サーバー',
@@ -39,6 +40,11 @@ export const ja: Texts = {
   'sign.tooMany': '試行回数が多すぎます。{seconds} 秒後にもう一度お試しください。',
   'sign.ended': 'セッションが終了しました。サインインし直すと同じページに戻ります。',
   'sign.help': '最初の管理者は bitfusion init で作成します。ほかのユーザーは「ユーザー」ページで追加します。',
+  'sign.change': 'パスワードを変更',
+  'sign.changed': 'パスワードを変更しました。ほかのセッションは終了しました',
+  'sign.old': '現在のパスワード',
+  'sign.again': '新しいパスワード (確認)',
+  'sign.differ': '2 つの新しいパスワードが一致しません',
 
   'refresh.label': '更新間隔',
   'refresh.off': '更新しない',
@@ -344,6 +350,7 @@ export const ja: Texts = {
   'activity.from': '接続元',
   'activity.what': '操作',
   'activity.subject': '対象',
+  'activity.change': '変更内容',
   'activity.outcome': '結果',
   'activity.none': 'まだ変更はありません',
   'activity.older': '以前の記録',

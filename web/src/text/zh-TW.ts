@@ -17,6 +17,7 @@ export const zhTW: Texts = {
   'app.insecure': '此管理程式以無登入模式 (--insecure) 執行:任何能連線的人都可以執行所有操作。',
   'app.live': '變更會即時推送',
   'app.notLive': '目前不會即時推送變更',
+  'app.elsewhere': '只有該伺服器本身能提供此資訊:請開啟 {address} 的主控台',
 
   'page.cluster': '叢集',
   'page.servers': '伺服器',
@@ -39,6 +40,11 @@ export const zhTW: Texts = {
   'sign.tooMany': '嘗試次數過多,請於 {seconds} 秒後再試。',
   'sign.ended': '您的登入已結束。重新登入後會回到同一頁面。',
   'sign.help': '第一位系統管理員由 bitfusion init 建立,其他使用者在「使用者」頁面新增。',
+  'sign.change': '變更密碼',
+  'sign.changed': '已變更密碼,您的其他登入已結束',
+  'sign.old': '目前的密碼',
+  'sign.again': '再次輸入新密碼',
+  'sign.differ': '兩次輸入的新密碼不同',
 
   'refresh.label': '重新整理',
   'refresh.off': '關閉',
@@ -344,6 +350,7 @@ export const zhTW: Texts = {
   'activity.from': '來源',
   'activity.what': '操作',
   'activity.subject': '對象',
+  'activity.change': '變更內容',
   'activity.outcome': '結果',
   'activity.none': '尚無任何變更',
   'activity.older': '較早的記錄',
