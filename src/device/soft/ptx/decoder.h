@@ -88,7 +88,12 @@ class FunctionDecoder {
     static bool is_refused(std::string_view base);
     bool finished_suffixes();
     bool operands(size_t least, size_t most);
-    const OperandText& operand(size_t i) const { return statement_->operands[i]; }
+    // One that is missing looks like a sink, which no instruction can read; operands() says that it is
+    // missing.
+    const OperandText& operand(size_t i) const {
+        static const OperandText kMissing;
+        return i < statement_->operands.size() ? statement_->operands[i] : kMissing;
+    }
     uint32_t temporary(Type type);
     uint32_t constant(uint64_t value, uint32_t lane_bytes);
     // Register, immediate or address as a source of exactly this type; `wider` also takes wider registers.

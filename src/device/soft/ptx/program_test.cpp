@@ -171,6 +171,71 @@ TEST(Program, RefusesByName) {
     EXPECT_EQ(refused(module(".entry k() { frob; }")).code, 218);
 }
 
+// Rules look at operands before they count them.
+TEST(Program, RefusesInstructionsWithoutOperands) {
+    for (const char* opcode : {"mbarrier.arrive.shared.b64",
+                               "mbarrier.test_wait.shared.b64",
+                               "mbarrier.init.shared.b64",
+                               "mbarrier.pending_count.b64",
+                               "mov.b64",
+                               "mov.u32",
+                               "ld.global.v4.f32",
+                               "st.global.v2.u32",
+                               "ld.param.u64",
+                               "setp.lt.s32",
+                               "setp.eq.and.f32",
+                               "set.eq.u32.f32",
+                               "selp.b32",
+                               "slct.f32.s32",
+                               "cvt.rn.f32.f64",
+                               "cvta.to.global.u64",
+                               "atom.global.add.u32",
+                               "atom.global.cas.b64",
+                               "red.global.add.f32",
+                               "shfl.sync.idx.b32",
+                               "vote.sync.ballot.b32",
+                               "match.all.sync.b32",
+                               "redux.sync.add.s32",
+                               "elect.sync",
+                               "bar.red.popc.u32",
+                               "barrier.sync",
+                               "bar.arrive",
+                               "bra",
+                               "brx.idx",
+                               "call",
+                               "add.u32",
+                               "add.cc.u32",
+                               "mad.lo.u32",
+                               "fma.rn.f32",
+                               "lop3.b32",
+                               "lop3.or.b32",
+                               "prmt.b32",
+                               "bfe.u32",
+                               "bfi.b32",
+                               "shf.l.wrap.b32",
+                               "dp4a.u32.u32",
+                               "vadd.u32.u32.u32",
+                               "vadd4.u32.u32.u32",
+                               "isspacep.global",
+                               "tex.2d.v4.f32.s32",
+                               "suld.b.2d.b32.trap",
+                               "sust.b.2d.b32.trap",
+                               "txq.width.b32",
+                               "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32",
+                               "ldmatrix.sync.aligned.m8n8.x4.shared.b16",
+                               "stmatrix.sync.aligned.m8n8.x1.shared.b16",
+                               "wmma.load.a.sync.aligned.m16n16k16.row.f16",
+                               "cp.async.ca.shared.global",
+                               "alloca.u32",
+                               "stackrestore.u32",
+                               "sin.approx.f32",
+                               "testp.nan.f32",
+                               "copysign.f32",
+                               "nanosleep.u32"}) {
+        EXPECT_NE(words(".entry k() { " + std::string(opcode) + "; }").find(opcode), std::string::npos);
+    }
+}
+
 TEST(Program, RefusesWhatIsTooNew) {
     EXPECT_EQ(refused(".version 12.0\n.target sm_90\n.address_size 64\n").code, 222);
     EXPECT_EQ(refused(".version 8.0\n.target sm_90\n.address_size 64\n", {.device_sm = 75}).code, 209);
