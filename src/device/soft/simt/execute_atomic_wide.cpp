@@ -6,8 +6,8 @@ namespace bitfusion::soft {
 namespace {
 
 #if defined(__x86_64__)
-// Every x86-64 processor that runs this has the instruction, but compilers ask before they use it.
-[[gnu::target("cx16")]] Wide compare_and_swap(Wide* place, Wide expected, Wide wanted) {
+// Every x86-64 processor that runs this has the instruction, but compilers want to be told (-mcx16).
+Wide compare_and_swap(Wide* place, Wide expected, Wide wanted) {
     return __sync_val_compare_and_swap(place, expected, wanted);
 }
 
