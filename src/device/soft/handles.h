@@ -70,6 +70,15 @@ class Handles {
         return objects;
     }
 
+    // Forgets all. An object that ends may look for others here.
+    void clear() {
+        std::unordered_map<uint64_t, std::shared_ptr<T>> gone;
+        {
+            const std::unique_lock lock(mutex_);
+            gone.swap(objects_);
+        }
+    }
+
   private:
     const uint64_t kind_;
     std::atomic<uint64_t> last_{0};

@@ -83,4 +83,11 @@ std::vector<std::pair<uint64_t, uint64_t>> MemoryMap::registered() const {
     return {registered_.begin(), registered_.end()};
 }
 
+void MemoryMap::clear() {
+    std::map<uint64_t, Allocation> gone;  // what is mapped there ends outside of the lock
+    const std::unique_lock lock(mutex_);
+    gone.swap(ranges_);
+    registered_.clear();
+}
+
 }  // namespace bitfusion::soft

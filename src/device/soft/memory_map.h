@@ -87,6 +87,7 @@ class MemoryMap {
     // Base and size of every cuMemHostRegister range; asked at each launch.
     std::vector<std::pair<uint64_t, uint64_t>> registered() const;
     uint64_t next_id() { return ++last_id_; }
+    void clear();
 
   private:
     const Allocation* containing(uint64_t address) const;

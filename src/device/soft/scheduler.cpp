@@ -34,6 +34,7 @@ void Scheduler::submit_locked(const TaskPtr& task, std::span<const TaskPtr> afte
 }
 
 void Scheduler::make_ready(const TaskPtr& task) {
+    if (ending_) return;
     task->state = Task::State::kReady;
     switch (task->lane) {
         case Lane::kInline:
@@ -109,8 +110,9 @@ void Scheduler::pool_loop() {
     std::unique_lock lock(mutex_);
     while (true) {
         ++idle_;
-        work_.wait(lock, [this] { return ready_count_ != 0; });
+        work_.wait(lock, [this] { return ready_count_ != 0 || ending_; });
         --idle_;
+        if (ending_) return;
         const auto queue = ready_.begin();
         const TaskPtr task = std::move(queue->second.front());
         queue->second.pop_front();
@@ -123,7 +125,8 @@ void Scheduler::pool_loop() {
 void Scheduler::host_loop() {
     std::unique_lock lock(mutex_);
     while (true) {
-        host_work_.wait(lock, [this] { return !host_ready_.empty(); });
+        host_work_.wait(lock, [this] { return !host_ready_.empty() || ending_; });
+        if (ending_) return;
         const TaskPtr task = std::move(host_ready_.front());
         host_ready_.pop_front();
         run(task, lock);
@@ -133,10 +136,11 @@ void Scheduler::host_loop() {
 void Scheduler::poll_loop() {
     std::unique_lock lock(mutex_);
     while (true) {
-        if (polled_.empty())
+        if (polled_.empty() && !ending_)
             poll_work_.wait(lock);
         else
             poll_work_.wait_for(lock, kPollEvery);
+        if (ending_) return;
         std::vector<TaskPtr> waiting;
         waiting.swap(polled_);
         for (const TaskPtr& task : waiting) {
@@ -149,6 +153,24 @@ void Scheduler::poll_loop() {
             finish(task);
         }
     }
+}
+
+void Scheduler::end() {
+    std::vector<std::thread> threads;
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+        threads.swap(threads_);
+        if (host_thread_.joinable()) threads.push_back(std::move(host_thread_));
+        if (poll_thread_.joinable()) threads.push_back(std::move(poll_thread_));
+        work_.notify_all();
+        host_work_.notify_all();
+        poll_work_.notify_all();
+    }
+    for (std::thread& thread : threads) thread.join();
+    ready_.clear();
+    host_ready_.clear();
+    polled_.clear();
 }
 
 void Scheduler::wait(std::span<const TaskPtr> tasks) {

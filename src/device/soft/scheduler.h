@@ -4,7 +4,7 @@
 // correctness is worth more than the last microsecond of a software GPU. Pool threads are made when a task is
 // ready and no thread is idle, up to kMostThreads (a kernel may spin until another stream's work lets it go,
 // so a fixed small pool could deadlock). A thread that waits for a ready task runs it itself. Owner: the
-// Driver. The threads live as long as the process.
+// Driver. The threads live until end(), or as long as the process.
 #pragma once
 
 #include <condition_variable>
@@ -36,6 +36,10 @@ class Scheduler {
     void wait(std::span<const TaskPtr> tasks);
     void wait(const TaskPtr& task) { wait(std::span(&task, 1)); }
 
+    // Waits for what the threads run and ends them. What has not begun never will. Nothing may wait here
+    // then.
+    void end();
+
   private:
     void make_ready(const TaskPtr& task);
     void finish(TaskPtr task);
@@ -56,6 +60,7 @@ class Scheduler {
     std::vector<TaskPtr> polled_;
     std::vector<TaskPtr> finished_marks_;
     bool finishing_ = false;
+    bool ending_ = false;
     size_t idle_ = 0;
     std::vector<std::thread> threads_;
     std::thread host_thread_;

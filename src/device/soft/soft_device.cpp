@@ -87,9 +87,52 @@ Driver::Driver(const SoftOptions& chosen, std::unique_ptr<Arena> host, std::uniq
       blocks((chosen.threads != 0 ? chosen.threads : std::max(1u, std::thread::hardware_concurrency())) - 1) {
 }
 
-Driver::~Driver() = default;
+Driver::~Driver() {
+    captures.clear();
+    graph_execs.clear();
+    nodes.clear();
+    graphs.clear();
+    user_objects.clear();
+    links.clear();
+    functions.clear();
+    kernels.clear();
+    modules.clear();
+    libraries.clear();
+    texture_references.clear();
+    surface_references.clear();
+    arrays.clear();
+    mipmapped_arrays.clear();
+    pools.clear();
+    for (const auto& gpu : gpus) {
+        gpu->primary().context = nullptr;
+        gpu->pools().fallback = nullptr;
+        gpu->pools().current = nullptr;
+    }
+    events.clear();
+    streams.clear();
+    contexts.clear();
+    memory.clear();
+    physical.clear();
+}
 
 Driver& driver() { return *g_driver; }
+
+void abandon_soft_work() {
+    if (g_driver == nullptr) return;
+    for (const auto& context : g_driver->contexts.all()) context->set_fault(CUDA_ERROR_CONTEXT_IS_DESTROYED);
+}
+
+void close_soft_device() {
+    const std::lock_guard lock(g_open);
+    if (g_driver == nullptr) return;
+    abandon_soft_work();
+    for (const auto& context : g_driver->contexts.all()) tear_down(context);
+    g_driver->scheduler.end();
+    context_stack().clear();
+    // Objects look for the driver while they end, so it can be found until the last has.
+    std::unique_ptr<Driver>(g_driver).reset();
+    g_driver = nullptr;
+}
 
 Status open_soft_device(const SoftOptions& options, DriverTable* table) {
     const std::lock_guard lock(g_open);

@@ -5,8 +5,9 @@
 // Functions that it does not have stay null in the table.
 //
 // Owner: the process. A C driver API is global by nature, so there is one software driver in a process: it is
-// made by the first open and lives until the process ends. Opening again with the same options fills another
-// table from the same driver; with other options it fails. Any thread may call any function of the table.
+// made by the first open and lives until it is closed or the process ends. Opening again with the same
+// options fills another table from the same driver; with other options it fails. Any thread may call any
+// function of the table.
 #pragma once
 
 #include <chrono>
@@ -33,5 +34,14 @@ struct SoftOptions {
 };
 
 Status open_soft_device(const SoftOptions& options, DriverTable* table);
+
+// Ends the driver and all that programs have left in it; the next open makes a new one, with other options if
+// it likes. For whoever plays one program after the other in one process. The caller's thread is the only one
+// that has made calls, and no call is under way. Waits for the kernels that run: give them a launch_limit.
+void close_soft_device();
+
+// Lets everything that waits in a stream go on, with an error in its context: for a close, or for a thread
+// that a call holds up. Any thread.
+void abandon_soft_work();
 
 }  // namespace bitfusion::soft
