@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 
 import dsl  # noqa: E402
 import load  # noqa: E402
-from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, function_cases, handle_kinds, messages, nvml_coverage, nvml_entries, nvml_rows, printer, worker  # noqa: E402
+from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, function_cases, handle_kinds, message_shapes, messages, nvml_coverage, nvml_entries, nvml_rows, printer, worker  # noqa: E402
 
 
 def outputs(d, ids):
@@ -41,6 +41,8 @@ def outputs(d, ids):
         "argument_printer.gen.h": printer.emit(d),
         "abi_check.gen.cpp": abi_check.emit(d),
         "function_cases.gen.cpp": function_cases.emit(d),
+        "message_shapes.gen.h": message_shapes.header(),
+        "message_shapes.gen.cpp": message_shapes.source(d, ids),
     }
 
 
