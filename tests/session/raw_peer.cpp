@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "link/loop.h"
+#include "wire/names.h"
 
 namespace bitfusion::session_test {
 
@@ -69,6 +70,12 @@ CUresult RawClient::deferred() {
     deferred_ = CUDA_SUCCESS;
     const CUresult state = ask(msg::ContextSynchronize{kContext});
     return state != CUDA_SUCCESS ? state : deferred_;
+}
+
+CUresult RawClient::announced() {
+    deferred_ = CUDA_SUCCESS;
+    const uint64_t nothing = wire::make_name(wire::Kind::kEvent, false, 0x7ffffff0u);
+    return ask(msg::EventSynchronize{nothing}) == CUDA_ERROR_INVALID_HANDLE ? deferred_ : CUDA_ERROR_UNKNOWN;
 }
 
 bool RawClient::open() {

@@ -67,6 +67,8 @@ class RawClient {
     }
     // The error of what was posted, told before the answer to a synchronisation.
     CUresult deferred();
+    // The same, without waiting for the GPU.
+    CUresult announced();
 
     // Attaches, retains device 0's primary context, and allocates: what most messages need to get anywhere.
     bool open();

@@ -36,6 +36,12 @@ const DriverTable& soft_driver() {
     return table;
 }
 
+void renew_soft_driver() {
+    soft_driver();  // what is opened is what is closed
+    soft::close_soft_device();
+    open_driver();
+}
+
 Server::Server(std::unique_ptr<link::Link> end, const DriverTable& driver) : driver_(driver) {
     quiet();
     connection_ = dup(end->wait_descriptor());
@@ -103,6 +109,13 @@ std::string Server::wait_for_end() {
 void Server::rescue() {
     const std::lock_guard<std::mutex> guard(lock_);
     if (session_ != nullptr) session_->host_functions.abandon();
+}
+
+void Server::abandon() {
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (session_ == nullptr) return;  // its contexts have been reset: the next session's are not its own
+    session_->host_functions.abandon();
+    soft::abandon_soft_work();
 }
 
 }  // namespace bitfusion::session_test

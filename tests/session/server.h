@@ -22,6 +22,8 @@ constexpr uint32_t kClientProcess = 4242;  // as the worker has it from the gree
 
 // The software driver of this process.
 const DriverTable& soft_driver();
+// Ends that driver and begins another, which has nothing of what sessions have left. While none runs.
+void renew_soft_driver();
 
 // Thousands of broken sessions would each log a line; BITFUSION_LOG brings them back.
 void quiet();
@@ -45,6 +47,8 @@ class Server {
     void cut();
     // Lets every stream that waits for a host function go on: for a test that would otherwise hang.
     void rescue();
+    // Lets everything on the GPU go on, with an error: for a session that must end whatever it waits for.
+    void abandon();
 
   private:
     void serve(std::unique_ptr<link::Link> end);
