@@ -24,6 +24,8 @@ std::vector<Refused> refused_cases() {
         {"multimem", "multimem.ld_reduce.global.add.u32 %r, [%l];",
          "reaches the memory of several GPUs through one address"},
         {"tensormap", "tensormap.replace.tile.rank.shared::cta.b1024.b32 [%l], 1;", bulk},
+        {"istypep", "istypep.texref %p, %l;",
+         "asks what kind an opaque variable has: no compiler makes it, only hand-written code"},
         {"mma.sp",
          "mma.sp.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f, %f, %f, %f}, {%r, %r}, {%r, %r}, {%f, "
          "%f, %f, %f}, %r, 0;",

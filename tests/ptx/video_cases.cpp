@@ -198,6 +198,67 @@ void parts(std::vector<Case>& all) {
             }
 }
 
+// Pieces of both sources in any order, and some of the target alone: ".h13" is piece 1 above piece 3 of {b,
+// a}.
+struct Selection {
+    const char* mask;
+    const char* a;
+    const char* b;
+};
+
+void selections(std::vector<Case>& all) {
+    const auto digit = [](const std::string& selector, unsigned piece) {
+        return static_cast<unsigned>(selector[selector.size() - 1 - piece] - '0');
+    };
+    const auto add = [&](const std::string& base, unsigned bits, const std::vector<Selection>& chosen,
+                         const Operation& operation) {
+        for (const Selection& one : chosen)
+            for (const bool is_signed : {false, true})
+                for (const std::string mode : {"", ".sat", ".add"}) {
+                    if (mode == ".sat" && base == "vset") continue;
+                    const std::string type = is_signed ? ".s32" : ".u32";
+                    const std::string name = base + (bits == 16 ? "2" : "4") +
+                                             (base == "vset" ? type + type + ".lt" : type + type + type) +
+                                             mode;
+                    const std::string mask = one.mask, a = one.a, b = one.b;
+                    const unsigned count = 32 / bits;
+                    all.push_back(exact(name + mask + a + b, "b32 b32 b32 b32", [=](In x) {
+                                      const uint64_t both = x.b << 32 | (x.a & 0xffffffff);
+                                      uint64_t out = x.c & 0xffffffff;
+                                      for (unsigned k = 0; k < count; ++k) {
+                                          const auto has = static_cast<char>('0' + k);
+                                          if (!mask.empty() && mask.find(has) == std::string::npos) continue;
+                                          const unsigned from_a = a.empty() ? k : digit(a, k);
+                                          const unsigned from_b = b.empty() ? k + count : digit(b, k);
+                                          Wide value =
+                                              operation(number(both >> (bits * from_a), bits, is_signed),
+                                                        number(both >> (bits * from_b), bits, is_signed));
+                                          if (mode == ".sat") value = clamped(value, bits, is_signed);
+                                          const uint64_t whole = ((uint64_t{1} << bits) - 1) << (bits * k);
+                                          if (mode == ".add")
+                                              out += static_cast<uint64_t>(value);
+                                          else
+                                              out = (out & ~whole) |
+                                                    (static_cast<uint64_t>(value) << (bits * k) & whole);
+                                      }
+                                      return out & 0xffffffff;
+                                  }).written(name + " %d" + mask + ", %a" + a + ", %b" + b + ", %c;"));
+                }
+    };
+    const std::vector<Selection> halves = {{".h0", "", ""},          {".h1", "", ""},
+                                           {".h10", ".h01", ".h23"}, {"", ".h33", ".h00"},
+                                           {".h1", ".h13", ".h20"},  {"", ".h02", ""}};
+    const std::vector<Selection> bytes = {{".b0", "", ""},          {".b3", ".b7654", ".b3210"},
+                                          {".b20", "", ".b0000"},   {".b321", ".b0123", ".b4567"},
+                                          {"", ".b7070", ".b1616"}, {".b3210", "", ".b5555"}};
+    for (const auto& [bits, chosen] : {std::pair(16u, halves), std::pair(8u, bytes)}) {
+        add("vadd", bits, chosen, [](Wide x, Wide y) { return x + y; });
+        add("vsub", bits, chosen, [](Wide x, Wide y) { return x - y; });
+        add("vabsdiff", bits, chosen, [](Wide x, Wide y) { return x < y ? y - x : x - y; });
+        add("vset", bits, chosen, [](Wide x, Wide y) -> Wide { return x < y; });
+    }
+}
+
 }  // namespace
 
 std::vector<Case> video_cases() {
@@ -205,6 +266,7 @@ std::vector<Case> video_cases() {
     scalars(all);
     products(all);
     parts(all);
+    selections(all);
     return all;
 }
 

@@ -118,7 +118,7 @@ bool FunctionDecoder::video_source(const OperandText& text, Type type, uint32_t*
     if (text.selector.empty()) return true;
     const uint32_t width = text.selector[0] == 'b' ? 8 : 16;
     const auto index = static_cast<uint32_t>(text.selector[1] - '0');
-    if (text.selector[1] < '0' || index >= 32 / width)
+    if (text.selector.size() != 2 || index >= 32 / width)
         return wrong("a part of a register is b0 to b3, h0 or h1; check the PTX text");
     const uint32_t part = temporary(Type::kB32);
     emit(select_bits("bfe", type), {part, *out, constant(index * width, 4), constant(width, 4)});
@@ -160,7 +160,8 @@ bool FunctionDecoder::decode_scalar_video() {
     if (!target.selector.empty()) {
         mode.part_bits = target.selector[0] == 'b' ? 8 : 16;
         mode.part_shift = static_cast<uint32_t>(target.selector[1] - '0') * mode.part_bits;
-        if (target.selector[1] < '0' || mode.part_shift >= 32)
+        if (target.selector.size() != 2 || target.selector[1] < '0' || target.selector[1] > '3' ||
+            mode.part_shift >= 32)
             return wrong("a part of a register is b0 to b3, h0 or h1; check the PTX text");
         target.selector = {};
     }
@@ -188,6 +189,40 @@ bool FunctionDecoder::decode_scalar_video() {
     return true;
 }
 
+// The pieces that a selector names, the last digit first: four bits each.
+bool FunctionDecoder::video_pieces(const OperandText& text, uint32_t count, uint32_t* out) {
+    std::string_view digits = text.selector;
+    if (digits.empty()) return true;
+    if (digits[0] != (count == 2 ? 'h' : 'b') || digits.size() != count + 1)
+        return wrong("a source is selected by " + std::string(count == 2 ? "'.h' and two" : "'.b' and four") +
+                     " digits; check the PTX text");
+    *out = 0;
+    for (digits.remove_prefix(1); !digits.empty(); digits.remove_prefix(1)) {
+        const auto piece = static_cast<uint32_t>(digits[0] - '0');
+        if (piece >= 2 * count) return wrong("the two sources have fewer pieces; check the PTX text");
+        *out = *out << 4 | piece;
+    }
+    return true;
+}
+
+// The pieces of the target that are written, a bit each.
+bool FunctionDecoder::video_mask(const OperandText& text, uint32_t count, uint32_t* mask) {
+    std::string_view digits = text.selector;
+    *mask = (1u << count) - 1;
+    if (digits.empty()) return true;
+    const char letter = digits[0];
+    *mask = 0;
+    uint32_t above = count;
+    for (digits.remove_prefix(1); !digits.empty(); digits.remove_prefix(1)) {
+        const auto piece = static_cast<uint32_t>(digits[0] - '0');
+        if (letter != (count == 2 ? 'h' : 'b') || piece >= above)
+            return wrong("a mask is .h0, .h1 or .h10, or of bytes from .b0 to .b3210; check the PTX text");
+        *mask |= 1u << piece;
+        above = piece;
+    }
+    return true;
+}
+
 bool FunctionDecoder::decode_video() {
     Suffixes& suffixes = *suffixes_;
     const Handler handler = select_video(suffixes.base());
@@ -195,19 +230,34 @@ bool FunctionDecoder::decode_video() {
     Compare compare{};
     Combine combine = Combine::kNone;
     const bool sets = suffixes.base().starts_with("vset");
-    Type d = sets ? Type::kU32 : suffixes.take_type();
-    const Type a = suffixes.take_type();
-    const Type b = suffixes.take_type();
+    const uint32_t count = suffixes.base().ends_with('2') ? 2 : 4;
+    Type types[3] = {Type::kU32, Type::kU32, Type::kU32};
+    if (!sets) types[0] = suffixes.take_type();
+    types[1] = suffixes.take_type();
+    types[2] = suffixes.take_type();
     if (sets && !take_compare(suffixes, &compare, &combine)) return unsupported();
     const bool saturates = suffixes.take("sat");
     const bool accumulates = suffixes.take("add");
-    for (const Type type : {d, a, b})
+    for (const Type type : types)
         if (type != Type::kU32 && type != Type::kS32) return unsupported();
-    // without .add the fourth operand only matters under a mask, which has no support
-    const uint32_t flags =
-        video_flags(is_signed(d), is_signed(a), is_signed(b), saturates, accumulates, compare);
-    if (!simple(handler, {Type::kB32, Type::kB32, Type::kB32, Type::kB32})) return false;
-    drafts_.back().instruction.flags = flags;
+    if (!finished_suffixes() || !operands(4, 4)) return false;
+    VideoPieces pieces;
+    pieces.a = count == 2 ? 0x10 : 0x3210;
+    pieces.b = count == 2 ? 0x32 : 0x7654;
+    if (!video_mask(operand(0), count, &pieces.mask) || !video_pieces(operand(1), count, &pieces.a) ||
+        !video_pieces(operand(2), count, &pieces.b))
+        return false;
+    uint32_t ops[4] = {};
+    for (size_t i = 0; i < 4; ++i) {
+        OperandText plain = operand(i);
+        if (i < 3) plain.selector = {};
+        if (i == 0 ? !destination(plain, Type::kB32, &ops[i]) : !source(plain, Type::kB32, &ops[i]))
+            return false;
+    }
+    Instruction& instruction = emit(handler, {ops[0], ops[1], ops[2], ops[3]}).instruction;
+    instruction.flags = video_flags(is_signed(types[0]), is_signed(types[1]), is_signed(types[2]), saturates,
+                                    accumulates, compare);
+    instruction.immediate = pack(pieces);
     return true;
 }
 

@@ -130,6 +130,8 @@ class FunctionDecoder {
     bool decode_set();
     bool decode_video();
     bool decode_scalar_video();
+    bool video_pieces(const OperandText& text, uint32_t count, uint32_t* out);
+    bool video_mask(const OperandText& text, uint32_t count, uint32_t* mask);
     bool video_source(const OperandText& text, Type type, uint32_t* out);
     bool decode_selp();
     bool decode_slct();

@@ -41,7 +41,7 @@ bool Parser::part_operand(std::string_view text, OperandText* out) {
         *out = one(at->second.first + static_cast<uint32_t>(index));
         return true;
     }
-    if (part.size() != 2 || (part[0] != 'b' && part[0] != 'h')) return false;
+    if (part.size() < 2 || part.size() > 5 || (part[0] != 'b' && part[0] != 'h')) return false;
     const auto reg = find_register(name);
     if (!reg) return false;
     out->kind = OperandText::Kind::kRegister;

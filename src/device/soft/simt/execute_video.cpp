@@ -16,10 +16,16 @@ constexpr uint32_t kAccumulates = 16;
 constexpr unsigned kCompareShift = 8;
 
 template <unsigned Bits>
-int32_t piece(uint32_t word, unsigned k, bool is_signed) {
-    const uint32_t value = word >> (Bits * k) & ((1u << Bits) - 1);
+int32_t piece(uint64_t word, unsigned k, bool is_signed) {
+    const uint32_t value = static_cast<uint32_t>(word >> (Bits * k)) & ((1u << Bits) - 1);
     return is_signed ? static_cast<int32_t>(value << (32 - Bits)) >> (32 - Bits)
                      : static_cast<int32_t>(value);
+}
+
+VideoPieces unpack(int64_t immediate) {
+    const auto packed = static_cast<uint64_t>(immediate);
+    return {static_cast<uint32_t>(packed >> 32), static_cast<uint32_t>(packed & 0xffff),
+            static_cast<uint32_t>(packed >> 16 & 0xffff)};
 }
 
 struct Add {
@@ -66,18 +72,24 @@ void pieces(Warp& warp, const Instruction& in, uint32_t mask) {
     const auto* b = source<uint32_t>(warp, in.op[2]);
     const auto* c = source<uint32_t>(warp, in.op[3]);
     const bool signed_d = (in.flags & kSignedD) != 0;
+    const bool accumulates = (in.flags & kAccumulates) != 0;
     const int32_t least = signed_d ? -(1 << (Bits - 1)) : 0;
     const int32_t most = signed_d ? (1 << (Bits - 1)) - 1 : (1 << Bits) - 1;
+    const VideoPieces chosen = unpack(in.immediate);
     each_lane(mask, [&](unsigned i) {
-        uint32_t out = (in.flags & kAccumulates) != 0 ? c[i] : 0;
+        const uint64_t both = static_cast<uint64_t>(b[i]) << 32 | a[i];
+        uint32_t out = c[i];
         for (unsigned k = 0; k < 32 / Bits; ++k) {
-            int32_t value = Op::apply(piece<Bits>(a[i], k, (in.flags & kSignedA) != 0),
-                                      piece<Bits>(b[i], k, (in.flags & kSignedB) != 0), in.flags);
+            if ((chosen.mask >> k & 1) == 0) continue;
+            int32_t value =
+                Op::apply(piece<Bits>(both, chosen.a >> (4 * k) & 7, (in.flags & kSignedA) != 0),
+                          piece<Bits>(both, chosen.b >> (4 * k) & 7, (in.flags & kSignedB) != 0), in.flags);
             if ((in.flags & kSaturates) != 0) value = std::clamp(value, least, most);
-            if ((in.flags & kAccumulates) != 0)
+            constexpr uint32_t kWhole = (1u << Bits) - 1;
+            if (accumulates)
                 out += static_cast<uint32_t>(value);
             else
-                out |= (static_cast<uint32_t>(value) & ((1u << Bits) - 1)) << (Bits * k);
+                out = (out & ~(kWhole << (Bits * k))) | (static_cast<uint32_t>(value) & kWhole) << (Bits * k);
         }
         d[i] = out;
     });
@@ -102,6 +114,10 @@ uint32_t video_flags(bool signed_d, bool signed_a, bool signed_b, bool saturates
     return (signed_d ? kSignedD : 0) | (signed_a ? kSignedA : 0) | (signed_b ? kSignedB : 0) |
            (saturates ? kSaturates : 0) | (accumulates ? kAccumulates : 0) |
            static_cast<uint32_t>(compare) << kCompareShift;
+}
+
+int64_t pack(const VideoPieces& pieces) {
+    return static_cast<int64_t>(uint64_t{pieces.mask} << 32 | pieces.b << 16 | pieces.a);
 }
 
 Handler select_video(std::string_view name) {

@@ -86,7 +86,13 @@ struct VideoMode {
 Handler select_scalar_video(std::string_view name);
 uint32_t scalar_video_flags(const VideoMode& mode);
 
-// execute_video.cpp: vadd4 vabsdiff2 vset4 ...: op = {d, a, b, c}; flags: video_flags()
+// execute_video.cpp: vadd4 vabsdiff2 vset4 ...: op = {d, a, b, c}; flags: video_flags(); immediate: pack()
+struct VideoPieces {
+    uint32_t mask = 0;  // bit i: piece i of the target is written; else it is c's
+    uint32_t a = 0;     // four bits for each piece: which of {b, a} is the first source
+    uint32_t b = 0;     // the same for the second
+};
+int64_t pack(const VideoPieces& pieces);
 Handler select_video(std::string_view name);
 uint32_t video_flags(bool signed_d, bool signed_a, bool signed_b, bool saturates, bool accumulates,
                      Compare compare);
