@@ -173,6 +173,21 @@ console() {
     fi
 }
 
+# Each of libFuzzer's targets for a moment; longer runs: tests/fuzz/run.sh.
+fuzzers() {
+    local target status
+    for target in ptx worker image wire text; do
+        say "fuzz $target"
+        status=0
+        attend tests/fuzz/run.sh 20 "$target" || status=$?
+        case $status in
+        0) verdict passed "fuzz $target" "" ;;
+        77) verdict skipped "fuzz $target" "no clang with libFuzzer here (clang-14, libclang-rt-14-dev)" ;;
+        *) verdict failed "fuzz $target" "what was found is in build-fuzz/findings" ;;
+        esac
+    done
+}
+
 # Unit tests, conformance in process, end-to-end tests. ctest gives each test a process of its own, which some need.
 in_ctest() { # OPTION...
     suite "ctest" ctest.xml \
@@ -214,6 +229,7 @@ release)
         verdict skipped "docs/ptx.md is up to date" "no libmpfr-dev when the build was configured: tests/ptx is not built"
     fi
     check "docs/coverage.md is up to date" "run: python3 api/generate.py --coverage docs/coverage.md" coverage_is_current
+    fuzzers
     if command -v clang-format >/dev/null; then
         check "the sources are formatted" "run clang-format -i on the files named above" formatted
     else
