@@ -73,6 +73,8 @@ Result<ServerView> view_server(const Endpoint& endpoint, const json& document) {
     if (view.version.empty() || gpus == nullptr || !gpus->is_array() || !tasks)
         return tl::unexpected(not_a_manager(endpoint, "its answer has no version, gpus and running_tasks"));
     view.running_tasks = *tasks;
+    view.id = text_of(document, "id");
+    view.pool = text_of(document, "pool");
     const json* leader = member(document, "leader");
     view.leader = leader != nullptr && leader->is_boolean() && leader->get<bool>();
     view.driver_version = text_of(document, "driver_version");

@@ -36,6 +36,8 @@ struct GpuView {
 struct ServerView {
     Endpoint endpoint;
     std::string version;
+    std::string id;    // of the server in its pool
+    std::string pool;  // of the servers that decide together; empty: alone
     bool leader = false;
     std::string driver_version;
     std::string inventory_error;
