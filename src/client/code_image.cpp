@@ -15,6 +15,7 @@
 #include "client/jit_options.h"
 #include "client/session.h"
 #include "image/container.h"
+#include "image/digest.h"
 #include "image/select.h"
 
 namespace bitfusion::client {
@@ -63,22 +64,43 @@ CUresult load_image(const void* image, uint64_t name, bool as_library, unsigned 
         bytes = joined.size();
     }
 
-    msg::ModuleLoad m;
-    m.name = name;
-    m.as_library = as_library ? 1 : 0;
-    m.wrapper_version = measured->wrapper_version;
-    m.sizes = {reinterpret_cast<const uint8_t*>(sizes.data()), sizes.size() * sizeof(uint64_t)};
-    m.options = jit.bytes();
+    const auto describe_to = [&](auto* m) {
+        m->name = name;
+        m->as_library = as_library ? 1 : 0;
+        m->wrapper_version = measured->wrapper_version;
+        m->sizes = {reinterpret_cast<const uint8_t*>(sizes.data()), sizes.size() * sizeof(uint64_t)};
+        m->options = jit.bytes();
+    };
     CUresult status = CUDA_ERROR_UNKNOWN;
-    const CUresult travelled = session()->call_bulk(
-        msg::ModuleLoad::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, data, bytes,
-        [&](wire::Reader& r) {
-            msg::ModuleLoad::Reply reply;
-            reply.decode(r);
-            status = static_cast<CUresult>(reply.status);
-            jit.give_logs(reply.info_log, reply.error_log);
-            jit.give_wall_time(reply.wall_ms);
+    const auto take = [&](const auto& reply) {
+        status = static_cast<CUresult>(reply.status);
+        jit.give_logs(reply.info_log, reply.error_log);
+        jit.give_wall_time(reply.wall_ms);
+    };
+    bool missing = true;
+    CUresult travelled = CUDA_SUCCESS;
+    if (image_key() && bytes >= image::kLeastCached) {
+        const image::Digest digest =
+            image::digest_of(*image_key(), {static_cast<const std::byte*>(data), bytes});
+        msg::ImageLoad m;
+        describe_to(&m);
+        m.digest = digest;
+        travelled = call(m, [&](const msg::ImageLoad::Reply& reply) {
+            missing = reply.missing != 0;
+            if (!missing) take(reply);
         });
+    }
+    if (travelled == CUDA_SUCCESS && missing) {
+        msg::ModuleLoad m;
+        describe_to(&m);
+        travelled = session()->call_bulk(
+            msg::ModuleLoad::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, data, bytes,
+            [&](wire::Reader& r) {
+                msg::ModuleLoad::Reply reply;
+                reply.decode(r);
+                take(reply);
+            });
+    }
     if (travelled != CUDA_SUCCESS) return travelled;
     if (status == CUDA_ERROR_NO_BINARY_FOR_GPU && fatbin) {
         const auto entries = image::entries_of(measured->code);

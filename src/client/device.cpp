@@ -14,6 +14,7 @@ namespace {
 
 struct Facts {
     int driver_version = CUDA_VERSION;
+    std::optional<image::DigestKey> image_key;
     std::vector<wire::DeviceFacts> devices;
     std::vector<wire::AttributeFact> peers;  // [from][to][CUdevice_P2PAttribute]; see kPeerFacts
 };
@@ -83,6 +84,10 @@ CUresult attach_devices(Session* session) {
             msg::Attach::Reply reply;
             reply.decode(r);
             found.driver_version = reply.driver_version;
+            if (reply.image_key.size() == image::kDigestKeyBytes) {
+                found.image_key.emplace();
+                memcpy(found.image_key->data(), reply.image_key.data(), image::kDigestKeyBytes);
+            }
             wire::Reader devices(reply.devices);
             good =
                 !r.faulty() && wire::decode(devices, &found.devices) && found.devices.size() <= kMostDevices;
@@ -105,6 +110,7 @@ CUresult attach_devices(Session* session) {
 
 int device_count() { return static_cast<int>(facts().devices.size()); }
 int driver_version() { return facts().driver_version; }
+const std::optional<image::DigestKey>& image_key() { return facts().image_key; }
 
 const wire::DeviceFacts* device_facts(CUdevice device) {
     if (device < 0 || device >= device_count()) return nullptr;

@@ -105,6 +105,9 @@ class Session {
     CUresult finish_call(Pending* pending,
                          uint16_t counted_as);  // 0: part of a round trip that is counted already
 
+    // The worker is on this machine: what is sent costs no network.
+    bool shares_memory() const { return link_->shares_memory(); }
+
     // Returns when everything posted so far has been handed to the link.
     void flush();
 

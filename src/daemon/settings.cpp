@@ -75,6 +75,10 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
         if (!bytes) return tl::unexpected(bytes.error());
         if (*bytes < 1 << 20) return fail("at least 1MiB is expected");
         settings->software_memory = *bytes;
+    } else if (key == "image-cache") {
+        auto bytes = parse_bytes(value);
+        if (!bytes) return tl::unexpected(bytes.error());
+        settings->image_cache = *bytes;
     } else if (key == "software-capability") {
         const size_t dot = value.find('.');
         auto major = parse_number(value.substr(0, dot), 12);
@@ -178,6 +182,10 @@ const std::vector<SettingRow>& setting_rows() {
         {"advertise", "",
          "address or name under which clients reach this server; empty: the address by which they came"},
         {"server-name", "", "name of this server in listings; empty: the host's"},
+        {"image-cache", "4GiB",
+         "how much of the disk code images of earlier sessions may take, in the state folder, so that "
+         "programs "
+         "start faster; 0: none are kept"},
         {"shared-folder", "",
          "folder that containers of this machine mount too, to share memory with their workers instead of "
          "using the network; clients name it in BITFUSION_SHARED_FOLDER. Empty: /run/bitfusion if it is "

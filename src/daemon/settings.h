@@ -34,6 +34,7 @@ struct Settings {
     bool insecure = false;
     std::string advertise;      // address for others; empty: the one they came by
     std::string server_name;    // empty: the host's
+    uint64_t image_cache = 0;   // bytes of code images that are kept in the state folder; 0: none
     std::string shared_folder;  // where local clients find their workers' memory; empty: the usual places
     std::set<std::string> roles;
     std::chrono::seconds metrics_interval{10};

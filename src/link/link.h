@@ -49,6 +49,9 @@ class Link {
         return true;
     }
 
+    // Bytes cost no network: the peer is on this machine.
+    virtual bool shares_memory() const { return false; }
+
     // Ends both directions; a blocked peer or thread wakes. Any thread.
     virtual void shut() = 0;
 

@@ -125,6 +125,8 @@ class ShmLink final : public Link {
 
     int wait_descriptor() const override { return sockets_.data_bell.get(); }
 
+    bool shares_memory() const override { return true; }
+
     void shut() override {
         shutdown(sockets_.data_bell.get(), SHUT_RDWR);
         shutdown(sockets_.room_bell.get(), SHUT_RDWR);

@@ -121,6 +121,7 @@ void serve(Session& s, const Frame& frame, const msg::Attach& m) {
     reply.peers = {reinterpret_cast<const uint8_t*>(peers.data()),
                    peers.size() * sizeof(wire::AttributeFact)};
     reply.partition_bytes = s.memory.partition();
+    if (s.images.key() && !s.shares_memory()) reply.image_key = *s.images.key();
     BF_LOG("worker", kInfo, "program %s (pid %u on the client) attached with %zu devices",
            s.grant.program.c_str(), s.grant.process, visible.size());
     s.reply_with(frame, CUDA_SUCCESS, reply);

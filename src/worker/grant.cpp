@@ -65,6 +65,10 @@ Result<Grant> parse_grant(const std::string& text) {
             good = number(value, &grant.slot) && grant.slot >= 0 && grant.slot < wire::Usage::kMostWorkers;
         else if (key == "shared_folder")
             grant.shared_folder = value;
+        else if (key == "image_cache")
+            grant.image_cache = value;
+        else if (key == "image_cache_bytes")
+            good = number(value, &grant.image_cache_bytes);
         else if (key == "tls")
             grant.tls = value;
         if (!good)

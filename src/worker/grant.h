@@ -24,7 +24,9 @@ struct Grant {
     uint64_t capabilities = 0;
     int slot = 0;               // of this worker in the lease's usage memory
     std::string shared_folder;  // where the client may find shared memory; empty: the usual places
-    std::string tls;            // the connection's secrets (link/tls_keys.h); empty: it is not encrypted
+    std::string image_cache;    // folder of code images; empty: none are kept
+    uint64_t image_cache_bytes = 0;
+    std::string tls;  // the connection's secrets (link/tls_keys.h); empty: it is not encrypted
 };
 
 // Unknown keys are ignored: the daemon may be newer.

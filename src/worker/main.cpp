@@ -168,6 +168,7 @@ int serve_client() {
         Traffic* const traffic = map_traffic();
         Session session(table, std::move(*grant), counted(std::move(*link), traffic), usage);
         session.traffic = traffic;
+        session.images.open(session.grant.image_cache, session.grant.image_cache_bytes);
         session.report_to(census);
         session.monitor.open_with(management_of(backend));
         Status captured = session.printed.capture();

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "image/container.h"
+#include "image/digest.h"
 #include "worker/function_facts.h"
 #include "worker/jit_options.h"
 #include "worker/session.h"
@@ -29,17 +30,19 @@ struct Image {
     const void* to_driver = nullptr;
 };
 
-bool rebuild(const msg::ModuleLoad& m, Image* image) {
+// `m` describes the image, `content` is it.
+template <typename Message>
+bool rebuild(const Message& m, std::span<const uint8_t> content, Image* image) {
     const size_t count = m.sizes.size() / sizeof(uint64_t);
     if (count == 0 || count > kMostParts || m.sizes.size() % sizeof(uint64_t) != 0) return false;
     size_t at = 0;
     for (size_t i = 0; i < count; ++i) {
         uint64_t bytes = 0;
         memcpy(&bytes, m.sizes.data() + i * sizeof bytes, sizeof bytes);
-        if (at > m.image.size() || bytes > m.image.size() - at || bytes == 0) return false;
+        if (at > content.size() || bytes > content.size() - at || bytes == 0) return false;
         // One word of zeros behind each part: text is then terminated whatever the client sent.
         std::vector<uint64_t> part(bytes / 8 + 2);
-        memcpy(part.data(), m.image.data() + at, bytes);
+        memcpy(part.data(), content.data() + at, bytes);
         const image::Bytes view(reinterpret_cast<const std::byte*>(part.data()), bytes);
         const auto extent = image::extent_of(view);
         if (!extent || *extent > bytes) return false;
@@ -63,20 +66,26 @@ bool rebuild(const msg::ModuleLoad& m, Image* image) {
 
 std::span<const uint8_t> bytes_of(const std::vector<uint8_t>& v) { return {v.data(), v.size()}; }
 
-}  // namespace
-
-void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
+// Loads and answers. What the driver said; an error also where the message was wrong.
+template <typename Message>
+CUresult load(Session& s, const Frame& frame, const Message& m, std::span<const uint8_t> content) {
     Image image;
     auto options = std::make_shared<JitOptions>();
     const bool library = m.as_library != 0;
-    if (library ? !s.handles.may_name<CUlibrary>(m.name) : !s.handles.may_name<CUmodule>(m.name))
-        return s.peer_is_wrong(frame, "name");
-    if (!options->read(m.options, !library)) return s.peer_is_wrong(frame, "options");
-    if (!rebuild(m, &image)) {
+    if (library ? !s.handles.may_name<CUlibrary>(m.name) : !s.handles.may_name<CUmodule>(m.name)) {
+        s.peer_is_wrong(frame, "name");
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (!options->read(m.options, !library)) {
+        s.peer_is_wrong(frame, "options");
+        return CUDA_ERROR_INVALID_VALUE;
+    }
+    if (!rebuild(m, content, &image)) {
         // Not the bytes of any image: the program handed garbage over, as CUDA would find too.
-        msg::ModuleLoad::Reply reply;
+        typename Message::Reply reply;
         reply.status = CUDA_ERROR_INVALID_IMAGE;
-        return s.reply_with(frame, CUDA_SUCCESS, reply);
+        s.reply_with(frame, CUDA_SUCCESS, reply);
+        return CUDA_ERROR_INVALID_IMAGE;
     }
     CUresult result = s.enter(frame);
     const auto count = static_cast<unsigned>(options->names.size());
@@ -96,7 +105,7 @@ void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
                                              options->values.data());
         if (result == CUDA_SUCCESS) s.handles.bind(m.name, loaded, s.context_name());
     }
-    msg::ModuleLoad::Reply reply;
+    typename Message::Reply reply;
     reply.status = result;
     if (!library) reply.wall_ms = options->wall_ms();
     reply.info_log = options->info_log();
@@ -104,6 +113,30 @@ void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
     if (result != CUDA_SUCCESS)
         BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result, options->error.data());
     s.reply_with(frame, CUDA_SUCCESS, reply);
+    return result;
+}
+
+}  // namespace
+
+void serve(Session& s, const Frame& frame, const msg::ModuleLoad& m) {
+    const CUresult result = load(s, frame, m, m.image);
+    if (result != CUDA_SUCCESS || s.shares_memory() || m.image.size() < image::kLeastCached) return;
+    s.flush();
+    s.images.keep(m.image);
+}
+
+void serve(Session& s, const Frame& frame, const msg::ImageLoad& m) {
+    image::Digest digest{};
+    if (m.digest.size() != digest.size()) return s.peer_is_wrong(frame, "digest");
+    memcpy(digest.data(), m.digest.data(), digest.size());
+    const auto content = s.images.find(digest);
+    if (content) {
+        load(s, frame, m, *content);
+    } else {
+        msg::ImageLoad::Reply reply;
+        reply.missing = 1;
+        s.reply_with(frame, CUDA_SUCCESS, reply);
+    }
 }
 
 void serve(Session& s, const Frame& frame, const msg::FunctionGet& m) {

@@ -32,6 +32,7 @@
 #include "worker/graph_plan.h"
 #include "worker/handles.h"
 #include "worker/host_functions.h"
+#include "worker/image_cache.h"
 #include "worker/kept.h"
 #include "worker/link.h"
 #include "worker/memory_table.h"
@@ -74,6 +75,7 @@ class Session {
     Printed printed;
     Traffic* traffic = nullptr;  // what is counted of this session; null: nothing
     Monitor monitor;
+    ImageCache images;
 
     // Keeps the lease's other workers informed of this one; before run(). The census outlives the session.
     void report_to(Census* census);
@@ -165,6 +167,11 @@ class Session {
     void send_bulk(const wire::ReplyHead& head, std::span<const uint8_t> fields, const void* data,
                    size_t bytes);
 
+    // Everything that was put leaves now: before work that the client need not wait for.
+    void flush();
+    // The client is on this machine: what it sends costs no network.
+    bool shares_memory() const { return link_->shares_memory(); }
+
     // Structs of the client that hold device ordinals or pointers: to the driver's meaning, and back.
     template <typename T>
     CUresult localise(T&) {
@@ -234,7 +241,6 @@ class Session {
         if (with_body) fill(writer);
         if (writer.left() != 0) __builtin_trap();  // our own size arithmetic is wrong
     }
-    void flush();
     bool receive(link::Wait wait);
     void serve_inbox();
     bool may_wait(const Handler& handler, const wire::RequestHead& head) const;

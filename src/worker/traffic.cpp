@@ -23,6 +23,7 @@ class Counted : public link::Link {
 
     int wait_descriptor() const override { return link_->wait_descriptor(); }
     bool prepare_wait(bool woken) override { return link_->prepare_wait(woken); }
+    bool shares_memory() const override { return link_->shares_memory(); }
     void shut() override { link_->shut(); }
     void leave_to_parent() override { link_->leave_to_parent(); }
 

@@ -2,6 +2,7 @@
 """Which link a session runs over, and that it ends well whichever it is. The programs are Python's ctypes on the
 driver's library."""
 
+import json
 import os
 import signal
 import subprocess
@@ -32,6 +33,17 @@ check(cuda.cuMemcpyDtoH_v2(back, address, ctypes.c_size_t(len(there))))
 print("equal" if back.raw == there else "different", os.getpid(), flush=True)
 while len(sys.argv) > 1:
     check(cuda.cuMemcpyDtoH_v2(back, address, ctypes.c_size_t(4)))
+"""
+# Loads a module of 200 000 bytes and more.
+IMAGE = """
+import ctypes, sys
+cuda = ctypes.CDLL("libcuda.so.1")
+context, module = ctypes.c_void_p(), ctypes.c_void_p()
+text = b".version 6.4\\n.target sm_52\\n.address_size 64\\n.visible .entry nothing() { ret; }\\n" + b"// nothing\\n" * 20000
+assert cuda.cuInit(0) == 0
+assert cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0) == 0
+assert cuda.cuCtxSetCurrent(context) == 0
+sys.exit(cuda.cuModuleLoadData(ctypes.byref(module), text))
 """
 SHARED = "runs over memory that is shared"
 NETWORK = "runs over the network; no shared memory:"
@@ -99,6 +111,35 @@ class Links(WithManager):  # noqa: F405
             done = self.in_other_network("shm", TMPDIR="/nonexistent")
             self.assertEqual(done.returncode, 3)
             self.assertIn("leave out BITFUSION_LINK=shm", done.stderr)
+
+    def test_code_images_are_sent_once_to_a_server(self):
+        with tempfile.TemporaryDirectory() as folder:
+            def bytes_sent():
+                path = os.path.join(folder, "stats.json")
+                done = self.run_cli("run", "-n", "1", "--", "env", "BITFUSION_LINK=tcp", "BITFUSION_STATS=" + path,
+                                    *("%s=%s" % pair for pair in sanitizer_first().items()), sys.executable, "-c", IMAGE)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                with open(path) as stats:
+                    return json.load(stats)["bytes_out"]
+
+            def restart(*more):
+                self.manager.close()
+                self.manager = Manager("--state-dir", folder, *more, *self.arguments)  # noqa: F405
+                self.addCleanup(self.manager.close)
+            restart()
+            self.assertGreater(bytes_sent(), 200000)
+            self.assertLess(bytes_sent(), 2000)
+            restart()
+            self.assertLess(bytes_sent(), 2000, "it survives the manager")
+            images = os.path.join(folder, "images")
+            for name in os.listdir(images):
+                if name != "key":
+                    os.truncate(os.path.join(images, name), 1000)
+            self.assertGreater(bytes_sent(), 200000)
+            self.assertIn("is damaged and is removed", self.manager.log())
+            self.assertLess(bytes_sent(), 2000)
+            restart("--image-cache", "0")
+            self.assertGreater(bytes_sent(), 200000)
 
     def ends_with(self, link, kill_worker):
         process = self.start_cli(*self.program(link, "stay"))

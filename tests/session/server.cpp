@@ -42,6 +42,11 @@ void renew_soft_driver() {
     open_driver();
 }
 
+std::string& image_folder() {
+    static std::string folder;
+    return folder;
+}
+
 Server::Server(std::unique_ptr<link::Link> end, const DriverTable& driver) : driver_(driver) {
     quiet();
     connection_ = dup(end->wait_descriptor());
@@ -73,6 +78,7 @@ void Server::serve(std::unique_ptr<link::Link> end) {
     {
         worker::Session session(driver_, std::move(grant), std::move(end), &usage_);
         session.report_to(&census_);
+        session.images.open(image_folder(), 1 << 20);
         session.monitor.open_with([](ManagementTable* table) { return soft::open_soft_management(table); });
         {
             const std::lock_guard<std::mutex> guard(lock_);

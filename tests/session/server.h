@@ -28,6 +28,9 @@ void renew_soft_driver();
 // Thousands of broken sessions would each log a line; BITFUSION_LOG brings them back.
 void quiet();
 
+// Where the workers of this process keep code images, for the tests that set it; empty: nowhere.
+std::string& image_folder();
+
 class Server {
   public:
     // Serves the client at the other end of the link.

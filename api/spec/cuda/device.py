@@ -50,5 +50,5 @@ fn("CUresult cuDeviceUnregisterAsyncNotification(CUdevice device, CUasyncCallbac
 fn("CUresult cuDeviceGetDevResource(CUdevice device, CUdevResource *resource, CUdevResourceType type)",
    refused("a lease divides a GPU's memory, not its processors"), since=12040)
 
-message("Attach", "call", "text visible", "i32 driver_version, bytes devices, bytes peers, u64 partition_bytes",
-        doc="First message of a session: which devices the program wants to see (CUDA_VISIBLE_DEVICES), and every static fact of them.")
+message("Attach", "call", "text visible", "i32 driver_version, bytes devices, bytes peers, u64 partition_bytes, bytes image_key",
+        doc="First message of a session: which devices the program wants to see (CUDA_VISIBLE_DEVICES), and every static fact of them; the key of the image cache, if there is one.")

@@ -31,6 +31,9 @@ fn("CUresult cuModuleGetGlobal(CUdeviceptr_v1 *dptr, unsigned int *bytes, CUmodu
 message("ModuleLoad", "call", "u64 name, u32 as_library, u32 wrapper_version, bytes sizes, bytes options, bulk image", "i32 status, f32 wall_ms, text info_log, text error_log",
         waits=True,
         doc="A module or library, named by the client, from an image: sizes of its parts, then the parts, each padded to 8. Options are pairs of JIT option and value.")
+message("ImageLoad", "call", "u64 name, u32 as_library, u32 wrapper_version, bytes sizes, bytes options, bytes digest", "u32 missing, i32 status, f32 wall_ms, text info_log, text error_log",
+        waits=True,
+        doc="ModuleLoad of an image that the server may have: its digest under the server's key instead of its bytes. Missing: nothing was done, send it.")
 message("FunctionGet", "call", "u64 module, text name", "bytes facts", doc="A function of a module with its parameter layout and attributes.")
 message("FunctionList", "call", "u64 module, u32 most", "bytes facts", doc="The functions of a module, described like FunctionGet's.")
 message("GlobalGet", "call", "u64 owner, u32 of_library, u32 managed, text name", "u64 address, u64 byte_count, u32 is_managed", doc="A variable of a module or library.")
