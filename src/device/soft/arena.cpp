@@ -12,8 +12,10 @@ namespace {
 constexpr uint64_t kReleasePagesFrom = uint64_t{64} << 10;
 constexpr uint64_t kPage = 4096;
 
-void* map_lazily(void* hint, uint64_t bytes) {
-    void* at = mmap(hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+void* map_lazily(void* hint, uint64_t bytes, const SharedFile* file) {
+    const int how = file != nullptr ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+    void* at = mmap(hint, bytes, PROT_READ | PROT_WRITE, how | MAP_NORESERVE,
+                    file != nullptr ? file->descriptor : -1, 0);
     if (at == MAP_FAILED) return nullptr;
     madvise(at, bytes, MADV_DONTDUMP);
     return at;
@@ -21,9 +23,10 @@ void* map_lazily(void* hint, uint64_t bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Arena>> Arena::reserve(uint64_t hint, uint64_t bytes, unsigned granule_shift) {
-    void* range = map_lazily(reinterpret_cast<void*>(static_cast<uintptr_t>(hint)), bytes);
-    void* granules = range == nullptr ? nullptr : map_lazily(nullptr, bytes >> granule_shift);
+Result<std::unique_ptr<Arena>> Arena::reserve(uint64_t hint, uint64_t bytes, unsigned granule_shift,
+                                              SharedFilePtr file) {
+    void* range = map_lazily(reinterpret_cast<void*>(static_cast<uintptr_t>(hint)), bytes, file.get());
+    void* granules = range == nullptr ? nullptr : map_lazily(nullptr, bytes >> granule_shift, nullptr);
     if (granules == nullptr) {
         const int why = errno;
         if (range != nullptr) munmap(range, bytes);
@@ -33,11 +36,12 @@ Result<std::unique_ptr<Arena>> Arena::reserve(uint64_t hint, uint64_t bytes, uns
                     why);
     }
     return std::make_unique<Arena>(Key{}, reinterpret_cast<uintptr_t>(range), bytes,
-                                   static_cast<uint8_t*>(granules), granule_shift);
+                                   static_cast<uint8_t*>(granules), granule_shift, std::move(file));
 }
 
-Arena::Arena(Key, uint64_t base, uint64_t bytes, uint8_t* granules, unsigned granule_shift)
-    : base_(base), bytes_(bytes), granules_(granules), granule_shift_(granule_shift) {
+Arena::Arena(Key, uint64_t base, uint64_t bytes, uint8_t* granules, unsigned granule_shift,
+             SharedFilePtr file)
+    : base_(base), bytes_(bytes), granules_(granules), granule_shift_(granule_shift), file_(std::move(file)) {
     gaps_[base] = bytes;
 }
 
@@ -91,7 +95,8 @@ void Arena::give(uint64_t address, uint64_t bytes) {
     if (size >= kReleasePagesFrom) {
         const uint64_t first = (start + kPage - 1) & ~(kPage - 1);
         const uint64_t last = (start + size) & ~(kPage - 1);
-        madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+        // Of a file the pages themselves go: this is the memory's owner.
+        madvise(reinterpret_cast<void*>(first), last - first, file_ != nullptr ? MADV_REMOVE : MADV_DONTNEED);
     }
     const std::lock_guard lock(mutex_);
     auto after = gaps_.lower_bound(start);

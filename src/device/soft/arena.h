@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "base/result.h"
+#include "device/soft/shared_file.h"
 #include "device/soft/simt/grid.h"
 
 namespace bitfusion::soft {
@@ -20,10 +21,12 @@ class Arena {
     struct Key {};  // only reserve() makes arenas
 
   public:
-    Arena(Key, uint64_t base, uint64_t bytes, uint8_t* granules, unsigned granule_shift);
+    Arena(Key, uint64_t base, uint64_t bytes, uint8_t* granules, unsigned granule_shift, SharedFilePtr file);
     // `hint` is a wish, so that device addresses stay away from where programs keep their own memory; the
-    // kernel may place the range elsewhere. `bytes` is a multiple of the granule.
-    static Result<std::unique_ptr<Arena>> reserve(uint64_t hint, uint64_t bytes, unsigned granule_shift);
+    // kernel may place the range elsewhere. `bytes` is a multiple of the granule. With a file of that size
+    // its pages are the arena's, so that other processes can map them too.
+    static Result<std::unique_ptr<Arena>> reserve(uint64_t hint, uint64_t bytes, unsigned granule_shift,
+                                                  SharedFilePtr file = nullptr);
     ~Arena();
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
@@ -41,12 +44,16 @@ class Arena {
     uint64_t round_up(uint64_t bytes) const { return (bytes + granule() - 1) & ~(granule() - 1); }
     bool contains(uint64_t address) const { return address >= base_ && address - base_ < bytes_; }
     Window window() const { return {base_, bytes_, granules_, granule_shift_}; }
+    // What other processes map; null: nobody can.
+    const SharedFilePtr& file() const { return file_; }
+    uint64_t offset_of(uint64_t address) const { return address - base_; }
 
   private:
     uint64_t base_;
     uint64_t bytes_;
     uint8_t* granules_;
     unsigned granule_shift_;
+    SharedFilePtr file_;
     std::mutex mutex_;
     std::map<uint64_t, uint64_t> gaps_;  // address -> bytes
 };

@@ -21,6 +21,7 @@ void free_memory(Context& context) {
     for (const Allocation& allocation : all.memory.of_context(context.id)) {
         switch (allocation.kind) {
             case MemoryKind::kPooled:
+            case MemoryKind::kOpened:
                 release(allocation.base, {allocation.kind});
                 break;
             case MemoryKind::kDevice:

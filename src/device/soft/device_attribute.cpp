@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kMostPitch = 0x7fffffff;
 
-// What does not depend on the device. Zero: the software GPU has no RDMA, no handles to share.
+// What does not depend on the device. Zero: the software GPU has no RDMA.
 int constant_attribute(CUdevice_attribute attribute) {
     switch (attribute) {
         case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
@@ -90,7 +90,11 @@ int constant_attribute(CUdevice_attribute attribute) {
         case CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED:
         case CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED:
         case CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED:
+        case CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED:
+        case CU_DEVICE_ATTRIBUTE_IPC_EVENT_SUPPORTED:
             return 1;
+        case CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES:
+            return CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
         default:
             return attribute_limit(attribute);
     }

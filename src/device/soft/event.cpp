@@ -3,6 +3,7 @@
 #include "device/soft/capture.h"
 #include "device/soft/entry.h"
 #include "device/soft/serve.h"
+#include "device/soft/shared_records.h"
 #include "driver_table.gen.h"
 
 namespace bitfusion::soft {
@@ -18,8 +19,26 @@ TaskPtr make_record(Event& event, const ContextPtr&) {
     record->mark->body = [weak = std::weak_ptr<Record>(record)] {
         if (const auto passed = weak.lock()) passed->passed = std::chrono::steady_clock::now();
     };
+    if (event.shared != nullptr) {
+        // Other processes wait for it, whatever became of this one's context.
+        record->mark->runs_on_fault = true;
+        record->mark->body = [records = event.shared, number = event.shared->begin()] {
+            records->pass(number);
+        };
+    }
     event.record = record;
     return record->mark;
+}
+
+TaskPtr last_mark_locked(const Event& event) {
+    if (event.shared == nullptr) return event.record != nullptr ? event.record->mark : nullptr;
+    const uint64_t number = event.shared->last();
+    if (event.shared->passed(number)) return nullptr;
+    auto task = std::make_shared<Task>();
+    task->lane = Lane::kPoll;
+    task->ready = [records = event.shared, number] { return records->passed(number); };
+    driver().scheduler.submit_locked(task, {});
+    return task;
 }
 
 namespace {
@@ -39,6 +58,11 @@ CUresult entry_on_event(CUevent handle, Body&& body) noexcept {
     });
 }
 
+TaskPtr last_mark(const Event& event) {
+    const std::lock_guard lock(driver().scheduler.mutex());
+    return last_mark_locked(event);
+}
+
 std::shared_ptr<Record> last_record(const Event& event) {
     const std::lock_guard lock(driver().scheduler.mutex());
     return event.record;
@@ -47,10 +71,13 @@ std::shared_ptr<Record> last_record(const Event& event) {
 CUresult cuEventCreate(CUevent* out, unsigned int flags) {
     return entry_in_context([&](const ContextPtr& context) {
         if (out == nullptr || (flags & ~kEventFlags) != 0) return CUDA_ERROR_INVALID_VALUE;
-        if ((flags & CU_EVENT_INTERPROCESS) != 0)
-            return (flags & CU_EVENT_DISABLE_TIMING) == 0 ? CUDA_ERROR_INVALID_VALUE
-                                                          : CUDA_ERROR_NOT_SUPPORTED;
+        const bool shared = (flags & CU_EVENT_INTERPROCESS) != 0;
+        if (shared && (flags & CU_EVENT_DISABLE_TIMING) == 0) return CUDA_ERROR_INVALID_VALUE;
         auto event = std::make_shared<Event>(driver().events.issue(), context, flags);
+        if (shared) {
+            event->shared = SharedRecords::make(context->gpu.ordinal());
+            if (event->shared == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+        }
         *out = event->handle;
         driver().events.add(event->handle, event);
         return CUDA_SUCCESS;
@@ -98,8 +125,10 @@ CUresult cuEventQuery(CUevent handle) {
         CUresult result = forbid_captured(event);
         if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
         if (result != CUDA_SUCCESS) return result;
-        const auto record = last_record(event);
-        return record == nullptr || record->mark->done() ? context->fault() : CUDA_ERROR_NOT_READY;
+        const TaskPtr mark = event.shared != nullptr ? nullptr : last_mark(event);
+        const bool passed = event.shared != nullptr ? event.shared->passed(event.shared->last())
+                                                    : mark == nullptr || mark->done();
+        return passed ? context->fault() : CUDA_ERROR_NOT_READY;
     });
 }
 
@@ -108,8 +137,7 @@ CUresult cuEventSynchronize(CUevent handle) {
         CUresult result = forbid_captured(event);
         if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
         if (result != CUDA_SUCCESS) return result;
-        const auto record = last_record(event);
-        if (record != nullptr) driver().scheduler.wait(record->mark);
+        if (const TaskPtr mark = last_mark(event); mark != nullptr) driver().scheduler.wait(mark);
         context->prints.flush();
         return context->fault();
     });
@@ -162,11 +190,12 @@ CUresult cuCtxWaitEvent(CUcontext context_handle, CUevent handle) {
         const EventPtr event = driver().events.find(handle);
         if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
         const std::lock_guard lock(driver().scheduler.mutex());
-        if (event->record == nullptr) return CUDA_SUCCESS;
+        const TaskPtr mark = last_mark_locked(*event);
+        if (mark == nullptr) return CUDA_SUCCESS;
         const auto barrier = [&](const TaskPtr& tail) {
             auto task = std::make_shared<Task>();
             task->lane = Lane::kInline;
-            const TaskPtr after[] = {tail, event->record->mark};
+            const TaskPtr after[] = {tail, mark};
             driver().scheduler.submit_locked(task, after);
             return task;
         };

@@ -14,6 +14,7 @@ namespace bitfusion::soft {
 
 class Capture;
 class GraphNode;
+class SharedRecords;
 
 struct Record {
     TaskPtr mark;
@@ -29,6 +30,8 @@ class Event {
     const std::weak_ptr<Context> context;
     const unsigned flags;
     bool timed() const { return (flags & CU_EVENT_DISABLE_TIMING) == 0; }
+    // Of an interprocess event: what all its processes see instead of `record`.
+    std::shared_ptr<SharedRecords> shared;
 
     std::shared_ptr<Record> record;
 
@@ -42,5 +45,9 @@ using EventPtr = std::shared_ptr<Event>;
 // A task that sets the record when it is passed; the record becomes the event's at once. The caller holds
 // Scheduler::mutex() and submits the task.
 TaskPtr make_record(Event& event, const std::shared_ptr<Context>& context);
+
+// What is over when the event's last record has passed; null when it has already, or was never recorded. The
+// caller holds Scheduler::mutex().
+TaskPtr last_mark_locked(const Event& event);
 
 }  // namespace bitfusion::soft

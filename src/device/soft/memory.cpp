@@ -4,6 +4,7 @@
 
 #include "device/soft/capture.h"
 #include "device/soft/entry.h"
+#include "device/soft/imported_memory.h"
 #include "device/soft/memory_pool.h"
 #include "device/soft/serve.h"
 #include "driver_table.gen.h"
@@ -12,20 +13,6 @@ namespace bitfusion::soft {
 namespace {
 
 constexpr uint64_t kPitchAlignment = 512;
-
-// cuMemFree waits for the device, so that no running work still uses what it frees.
-void wait_for_device(const Gpu& gpu) {
-    std::vector<TaskPtr> tails;
-    {
-        const std::lock_guard lock(driver().scheduler.mutex());
-        for (const ContextPtr& context : driver().contexts.all()) {
-            if (&context->gpu != &gpu) continue;
-            const auto more = all_tails_locked(*context);
-            tails.insert(tails.end(), more.begin(), more.end());
-        }
-    }
-    driver().scheduler.wait(tails);
-}
 
 CUresult cuMemGetInfo_v2(size_t* free_bytes, size_t* total) {
     return entry_in_context([&](const ContextPtr& context) {
@@ -126,9 +113,23 @@ CUresult allocate_managed(const ContextPtr& context, uint64_t bytes, unsigned fl
     return CUDA_SUCCESS;
 }
 
+void wait_for_device(const Gpu& gpu) {
+    std::vector<TaskPtr> tails;
+    {
+        const std::lock_guard lock(driver().scheduler.mutex());
+        for (const ContextPtr& context : driver().contexts.all()) {
+            if (&context->gpu != &gpu) continue;
+            const auto more = all_tails_locked(*context);
+            tails.insert(tails.end(), more.begin(), more.end());
+        }
+    }
+    driver().scheduler.wait(tails);
+}
+
 bool release(CUdeviceptr address, std::initializer_list<MemoryKind> kinds) {
     const auto removed = driver().memory.remove(address, kinds);
     if (!removed) return false;
+    if (removed->imported != nullptr) return true;
     if (removed->kind == MemoryKind::kManaged)
         driver().host_arena->give(address, removed->taken);
     else

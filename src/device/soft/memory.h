@@ -17,4 +17,7 @@ CUresult allocate_managed(const ContextPtr& context, uint64_t bytes, unsigned fl
 // Takes back what allocate and allocate_managed gave; false when the kind at that address is another.
 bool release(CUdeviceptr address, std::initializer_list<MemoryKind> kinds);
 
+// Waits for everything that the device was given, so that no running work still uses what is freed next.
+void wait_for_device(const Gpu& gpu);
+
 }  // namespace bitfusion::soft

@@ -22,6 +22,7 @@ namespace bitfusion::soft {
 
 class Gpu;
 class Context;
+class ImportedMemory;
 class MemoryPool;
 class PhysicalMemory;
 
@@ -34,6 +35,7 @@ enum class MemoryKind : uint8_t {
     kRegistered,  // cuMemHostRegister
     kManaged,     // cuMemAllocManaged, managed variables
     kMapped,      // cuMemMap
+    kOpened,      // cuIpcOpenMemHandle; another process's
     kGraph,       // of an allocation node; lives with its graphs
 };
 
@@ -63,11 +65,13 @@ struct Allocation {
     std::shared_ptr<PhysicalMemory> physical;      // kMapped: what is mapped here
     ManagedHints hints;
     std::shared_ptr<MemoryPool> pool;  // kPooled
+    // kOpened, and kPooled that came with cuMemPoolImportPointer: the memory is not of this process's device.
+    std::shared_ptr<ImportedMemory> imported;
 
     uint64_t end() const { return base + bytes; }
     bool device_side() const {
         return kind == MemoryKind::kDevice || kind == MemoryKind::kPooled || kind == MemoryKind::kModule ||
-               kind == MemoryKind::kMapped || kind == MemoryKind::kGraph;
+               kind == MemoryKind::kMapped || kind == MemoryKind::kGraph || kind == MemoryKind::kOpened;
     }
 };
 

@@ -91,7 +91,7 @@ CUresult cuMemAllocAsync(CUdeviceptr* out, size_t bytes, CUstream handle) {
 CUresult cuMemAllocFromPoolAsync(CUdeviceptr* out, size_t bytes, CUmemoryPool pool, CUstream handle) {
     return entry_on_stream(handle, [&](const ContextPtr& context, const StreamPtr& stream) {
         const PoolPtr found = driver().pools.find(pool);
-        if (found == nullptr) return CUDA_ERROR_INVALID_VALUE;
+        if (found == nullptr || found->imported_from != nullptr) return CUDA_ERROR_INVALID_VALUE;
         return allocate_from(context, stream, found, bytes, out);
     });
 }
@@ -137,7 +137,8 @@ CUresult set_current_pool(CUdevice device, CUmemoryPool pool) {
         Gpu* gpu = driver().gpu_of(device);
         if (gpu == nullptr) return CUDA_ERROR_INVALID_DEVICE;
         PoolPtr found = driver().pools.find(pool);
-        if (found == nullptr || &found->gpu != gpu) return CUDA_ERROR_INVALID_VALUE;
+        if (found == nullptr || &found->gpu != gpu || found->imported_from != nullptr)
+            return CUDA_ERROR_INVALID_VALUE;
         const std::lock_guard lock(gpu->pools().mutex);
         gpu->pools().current = std::move(found);
         return CUDA_SUCCESS;
@@ -188,11 +189,13 @@ CUresult cuMemPoolCreate(CUmemoryPool* out, const CUmemPoolProps* properties) {
     return entry_initialized([&] {
         if (out == nullptr || properties == nullptr) return CUDA_ERROR_INVALID_VALUE;
         if (properties->allocType != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
-        if (properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
+        const bool shareable = properties->handleTypes == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+        if (!shareable && properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
         if (properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
         Gpu* gpu = driver().gpu_of(properties->location.id);
         if (gpu == nullptr) return CUDA_ERROR_INVALID_VALUE;
         auto pool = std::make_shared<MemoryPool>(driver().pools.issue(), *gpu, properties->maxSize);
+        pool->shareable = shareable;
         *out = pool->handle;
         driver().pools.add(pool->handle, pool);
         return CUDA_SUCCESS;

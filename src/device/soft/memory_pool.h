@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "cuda_api.gen.h"
+#include "device/soft/shared_file.h"
 
 namespace bitfusion::soft {
 
@@ -24,6 +25,8 @@ class MemoryPool {
     Gpu& gpu;
     const uint64_t most_bytes;  // 0: no limit but the device's
     bool is_default = false;
+    bool shareable = false;       // made for cuMemPoolExportToShareableHandle
+    SharedFilePtr imported_from;  // of another process: the memory of its device; gives out nothing itself
 
     bool charge(uint64_t bytes);
     void discharge(uint64_t bytes);

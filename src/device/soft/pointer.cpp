@@ -3,6 +3,7 @@
 #include "device/soft/entry.h"
 #include "device/soft/memory_pool.h"
 #include "device/soft/serve.h"
+#include "device/soft/virtual_memory.h"
 #include "driver_table.gen.h"
 
 namespace bitfusion::soft {
@@ -96,13 +97,20 @@ CUresult answer(const Allocation& allocation, CUpointer_attribute attribute, uin
             put(data, allocation.pool != nullptr ? allocation.pool->handle : CUmemoryPool{nullptr});
             return CUDA_SUCCESS;
         case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+            put(data, allocation.kind == MemoryKind::kDevice);
+            return CUDA_SUCCESS;
         case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
         case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE:
             put(data, false);
             return CUDA_SUCCESS;
-        case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
-            put(data, 0ULL);
+        case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: {
+            const bool pooled = allocation.pool != nullptr && allocation.pool->shareable;
+            const bool mapped =
+                allocation.physical != nullptr &&
+                allocation.physical->properties.requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE;
+            put(data, pooled || mapped ? uint64_t{CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR} : uint64_t{0});
             return CUDA_SUCCESS;
+        }
         case CU_POINTER_ATTRIBUTE_P2P_TOKENS:
             return CUDA_ERROR_NOT_SUPPORTED;
         default:

@@ -70,7 +70,8 @@ Result<Driver*> make_driver(const SoftOptions& options) {
     const uint64_t addresses =
         (std::max(kFewestAddresses, options.memory_bytes * kAddressesPerByte) + 4095) & ~uint64_t{4095};
     for (int i = 0; i < options.gpus; ++i) {
-        auto arena = Arena::reserve(kFirstHint + kHintStep * static_cast<uint64_t>(2 + i), addresses, 9);
+        auto arena = Arena::reserve(kFirstHint + kHintStep * static_cast<uint64_t>(2 + i), addresses, 9,
+                                    SharedFile::make(SharedFile::Use::kDevice, i, addresses));
         if (!arena) return tl::unexpected(arena.error());
         made->gpus.push_back(std::make_unique<Gpu>(i, options, std::move(*arena)));
         made->gpus.back()->primary().handle = made->contexts.issue();
@@ -166,6 +167,7 @@ Status open_soft_device(const SoftOptions& options, DriverTable* table) {
     serve_graph_nodes(table);
     serve_graphs(table);
     serve_host_memory(table);
+    serve_ipc(table);
     serve_launches(table);
     serve_libraries(table);
     serve_links(table);
@@ -176,6 +178,7 @@ Status open_soft_device(const SoftOptions& options, DriverTable* table) {
     serve_modules(table);
     serve_occupancy(table);
     serve_pointers(table);
+    serve_shareable_handles(table);
     serve_streams(table);
     serve_stream_values(table);
     serve_texture_references(table);

@@ -1,7 +1,6 @@
 #include "device/soft/virtual_memory.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "device/soft/entry.h"
 #include "device/soft/serve.h"
@@ -9,13 +8,10 @@
 
 namespace bitfusion::soft {
 
-PhysicalMemory::PhysicalMemory(Gpu& of, const CUmemAllocationProp& as, uint64_t size, int file)
-    : gpu(of), properties(as), bytes(size), descriptor(file) {}
+PhysicalMemory::PhysicalMemory(Gpu& of, const CUmemAllocationProp& as, SharedFilePtr memory, uint64_t counted)
+    : gpu(of), properties(as), file(std::move(memory)), bytes(file->bytes), charged(counted) {}
 
-PhysicalMemory::~PhysicalMemory() {
-    close(descriptor);
-    gpu.discharge(bytes);
-}
+PhysicalMemory::~PhysicalMemory() { gpu.discharge(charged); }
 
 namespace {
 
@@ -32,9 +28,10 @@ CUresult check_properties(const CUmemAllocationProp* properties) {
         return properties->location.type == CU_MEM_LOCATION_TYPE_INVALID ? CUDA_ERROR_INVALID_VALUE
                                                                          : CUDA_ERROR_NOT_SUPPORTED;
     if (driver().gpu_of(properties->location.id) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-    // There is nobody to share a handle with.
-    return properties->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE ? CUDA_ERROR_NOT_SUPPORTED
-                                                                       : CUDA_SUCCESS;
+    const bool shareable = properties->requestedHandleTypes == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+    return shareable || properties->requestedHandleTypes == CU_MEM_HANDLE_TYPE_NONE
+               ? CUDA_SUCCESS
+               : CUDA_ERROR_NOT_SUPPORTED;
 }
 
 // True when [address, address + bytes) lies inside one reservation. The caller holds reservations_mutex.
@@ -100,13 +97,12 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* out, size_t bytes, const CUme
         if (result != CUDA_SUCCESS) return result;
         Gpu* gpu = driver().gpu_of(properties->location.id);
         if (!gpu->charge(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
-        const int file = memfd_create("bitfusion-soft", MFD_CLOEXEC);
-        if (file < 0 || ftruncate(file, static_cast<off_t>(bytes)) != 0) {
-            if (file >= 0) close(file);
+        SharedFilePtr file = SharedFile::make(SharedFile::Use::kPhysical, gpu->ordinal(), bytes);
+        if (file == nullptr) {
             gpu->discharge(bytes);
             return CUDA_ERROR_OUT_OF_MEMORY;
         }
-        auto physical = std::make_shared<PhysicalMemory>(*gpu, *properties, bytes, file);
+        auto physical = std::make_shared<PhysicalMemory>(*gpu, *properties, std::move(file), bytes);
         physical->handle = driver().physical.issue();
         *out = physical->handle;
         driver().physical.add(physical->handle, physical);
@@ -135,7 +131,7 @@ CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGeneric
         if (!reserved(address, bytes) || driver().memory.overlaps(address, bytes))
             return CUDA_ERROR_INVALID_VALUE;
         void* at = mmap(pointer_to(address), bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-                        physical->descriptor, 0);
+                        physical->file->descriptor, 0);
         if (at == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
         Allocation allocation;
         allocation.base = address;

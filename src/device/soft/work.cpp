@@ -53,7 +53,7 @@ std::vector<TaskPtr> make_tasks(const Work& work, const ContextPtr& context, int
             } else if constexpr (std::is_same_v<T, RecordWork>) {
                 return {make_record(*one.event, context)};
             } else if constexpr (std::is_same_v<T, WaitWork>) {
-                if (one.event->record != nullptr) after->push_back(one.event->record->mark);
+                after->push_back(last_mark_locked(*one.event));
                 return {make_task(context, Lane::kInline, priority, nullptr)};
             } else if constexpr (std::is_same_v<T, ValueWork>) {
                 return make_value_tasks(one, context, priority);
