@@ -18,6 +18,7 @@ struct State {
     uint64_t mark = 0;  // of the last record; 0: never recorded
     bool reached = true;
     bool captured = false;
+    bool shared = false;  // other processes record it too: only the worker knows
     CUresult status = CUDA_SUCCESS;
 };
 
@@ -40,20 +41,35 @@ bool state_of(CUevent event, State* state) {
     return true;
 }
 
+// What the driver says of the event now.
+CUresult event_now(CUevent event, CUresult* status) {
+    return call(msg::EventNow{wire_name(event)}, [status](const msg::EventNow::Reply& reply) {
+        *status = static_cast<CUresult>(reply.status);
+    });
+}
+
 }  // namespace
 
 CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
     if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     constexpr unsigned kKnown = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
     if (phEvent == nullptr || (Flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
-    if ((Flags & CU_EVENT_INTERPROCESS) != 0) {
-        return (Flags & CU_EVENT_DISABLE_TIMING) == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_NOT_SUPPORTED;
-    }
+    const bool shared = (Flags & CU_EVENT_INTERPROCESS) != 0;
+    if (shared && (Flags & CU_EVENT_DISABLE_TIMING) == 0) return CUDA_ERROR_INVALID_VALUE;
     const CUresult result = remote::cuEventCreate(phEvent, Flags);
     if (result != CUDA_SUCCESS) return result;
     const std::lock_guard<std::mutex> lock(events().lock);
-    events().states[*phEvent].flags = Flags;
+    State& state = events().states[*phEvent];
+    state.flags = Flags;
+    state.shared = shared;
     return CUDA_SUCCESS;
+}
+
+void remember_opened_event(CUevent event) {
+    const std::lock_guard<std::mutex> lock(events().lock);
+    State& state = events().states[event];
+    state.flags = CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
+    state.shared = true;
 }
 
 CUresult cuEventDestroy_v2(CUevent hEvent) {
@@ -69,6 +85,7 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
     const CUstream stream = resolve_stream(hStream);
     const bool captured = is_capturing(stream);
     msg::EventRecord m{wire_name(hEvent), wire_name(stream), flags, captured ? 1u : 0u, 0};
+    bool shared = false;
     {
         const std::lock_guard<std::mutex> lock(events().lock);
         const auto found = events().states.find(hEvent);
@@ -77,6 +94,7 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
         State& state = found->second;
         state.captured = captured;
         state.status = CUDA_SUCCESS;
+        shared = state.shared && !captured;
         if (!captured) {
             state.mark = m.mark;
             state.reached = false;
@@ -84,7 +102,11 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
     }
     if (captured) capture_event(hEvent, stream);
     touch_stream(stream);
-    return post(m);
+    const CUresult result = post(m);
+    if (result != CUDA_SUCCESS || !shared) return result;
+    // The program may now tell another process, which goes its own way to the driver.
+    CUresult status = CUDA_SUCCESS;
+    return event_now(hEvent, &status);
 }
 
 uint64_t mark_event(CUevent event) {
@@ -127,6 +149,12 @@ CUresult cuEventQuery(CUevent hEvent) {
     State state;
     if (!state_of(hEvent, &state)) return CUDA_ERROR_INVALID_HANDLE;
     if (state.captured) return CUDA_ERROR_CAPTURED_EVENT;
+    if (state.shared) {
+        CUresult status = CUDA_SUCCESS;
+        const CUresult asked = event_now(hEvent, &status);
+        if (asked != CUDA_SUCCESS) return asked;
+        return status == CUDA_SUCCESS ? take_back() : status;
+    }
     if (!state.reached) {
         s->poll();
         state_of(hEvent, &state);
@@ -145,7 +173,7 @@ CUresult cuEventSynchronize(CUevent hEvent) {
     if (!state_of(hEvent, &state)) return CUDA_ERROR_INVALID_HANDLE;
     if (state.captured) return CUDA_ERROR_CAPTURED_EVENT;
     if (const CUresult dead = s->sticky(); dead != CUDA_SUCCESS) return dead;
-    if (state.reached) {
+    if (state.reached && !state.shared) {
         const CUresult taken = state.status == CUDA_SUCCESS ? take_back() : state.status;
         return taken != CUDA_SUCCESS ? taken : s->take_deferred();
     }

@@ -41,6 +41,8 @@ void event_reached(uint64_t event, uint64_t mark, CUresult status);
 // A new mark for an event that is about to be recorded by other means than cuEventRecord; 0: there is none
 // such.
 uint64_t mark_event(CUevent event);
+// An event of another process, by cuIpcOpenEventHandle.
+void remember_opened_event(CUevent event);
 
 // ---- host functions ----
 // Runs on a thread of its own; tells the worker when it is done.

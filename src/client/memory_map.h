@@ -14,9 +14,10 @@
 namespace bitfusion::client {
 
 struct MemoryRange {
-    // kMapped: what a pinned range is called by kernels, where that is not its host address. kGraph: comes
-    // and goes with a graph; a free ends one use of it, not the range.
-    enum class Kind { kDevice, kPool, kVirtual, kSymbol, kHost, kManaged, kMapped, kGraph };
+    // kOpened: of another process, by cuIpcOpenMemHandle. kMapped: what a pinned range is called by kernels,
+    // where that is not its host address. kGraph: comes and goes with a graph; a free ends one use of it, not
+    // the range.
+    enum class Kind { kDevice, kPool, kVirtual, kSymbol, kHost, kManaged, kMapped, kGraph, kOpened };
     Kind kind = Kind::kDevice;
     uint64_t base = 0;
     size_t bytes = 0;

@@ -51,6 +51,8 @@ CUresult one(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, con
         case CU_POINTER_ATTRIBUTE_IS_MANAGED:
             return answer<unsigned>(data, managed ? 1 : 0);
         case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+            return answer<unsigned>(data,
+                                    known != nullptr && known->kind == MemoryRange::Kind::kDevice ? 1 : 0);
         case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE:
             return answer<unsigned>(data, 0);
         case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "wire/rows.h"
+#include "worker/exchange.h"
 #include "worker/memory_table.h"
 
 namespace bitfusion::worker {
@@ -45,6 +46,7 @@ struct CensusMemory {
 struct LeaseMemory {
     Usage usage;
     alignas(4096) CensusMemory census;
+    alignas(4096) ExchangeMemory exchange;
 };
 
 static_assert(sizeof(LeaseMemory) <= wire::kLeaseMemoryBytes);

@@ -55,7 +55,9 @@ void serve(Session& s, const Frame& frame, const msg::EventSynchronize& m) {
 }
 
 CUresult cuEventDestroy_v2(Session& s, CUevent hEvent) {
-    s.unwatch_event(s.handles.name_of(hEvent, s.context_name()));
+    const uint64_t name = s.handles.name_of(hEvent, s.context_name());
+    s.unwatch_event(name);
+    if (s.exchange != nullptr) s.exchange->withdraw(Exchange::Kind::kEvent, name);
     return s.driver.cuEventDestroy_v2(hEvent);
 }
 

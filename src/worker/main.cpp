@@ -166,7 +166,9 @@ int serve_client() {
     std::string why;
     {
         Traffic* const traffic = map_traffic();
+        const int slot = grant->slot;
         Session session(table, std::move(*grant), counted(std::move(*link), traffic), usage);
+        if (memory != nullptr) session.exchange = std::make_unique<Exchange>(&memory->exchange, slot);
         session.traffic = traffic;
         session.images.open(session.grant.image_cache, session.grant.image_cache_bytes);
         session.report_to(census);

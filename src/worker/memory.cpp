@@ -35,6 +35,14 @@ CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const CUstrea
     return CUDA_SUCCESS;
 }
 
+// What stood there is gone, for other processes as well.
+void forget(Session& s, CUdeviceptr base) {
+    s.memory.remove(base);
+    if (s.exchange == nullptr) return;
+    s.exchange->withdraw(Exchange::Kind::kMemory, base);
+    s.exchange->withdraw(Exchange::Kind::kPoolPointer, base);
+}
+
 const CUstream* if_capturing(const Session& s, const CUstream& stream) {
     return s.is_capturing(stream) ? &stream : nullptr;
 }
@@ -90,14 +98,14 @@ CUresult cuMemFree_v2(Session& s, CUdeviceptr dptr) {
         s.wait({[&s] { return s.host_functions.any_open() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS; },
                 [&s, dptr, context](CUresult) {
                     s.driver.cuCtxPushCurrent_v2(context);
-                    if (s.driver.cuMemFree_v2(dptr) == CUDA_SUCCESS) s.memory.remove(dptr);
+                    if (s.driver.cuMemFree_v2(dptr) == CUDA_SUCCESS) forget(s, dptr);
                     CUcontext popped = nullptr;
                     s.driver.cuCtxPopCurrent_v2(&popped);
                 }});
         return CUDA_SUCCESS;
     }
     const CUresult result = s.driver.cuMemFree_v2(dptr);
-    if (result == CUDA_SUCCESS) s.memory.remove(dptr);
+    if (result == CUDA_SUCCESS) forget(s, dptr);
     return result;
 }
 
@@ -123,7 +131,7 @@ CUresult cuMemFreeAsync(Session& s, CUdeviceptr dptr, CUstream hStream) {
         return CUDA_ERROR_INVALID_VALUE;
     const bool of_graph = range->of_graph;
     const CUresult result = s.driver.cuMemFreeAsync(dptr, hStream);
-    if (result == CUDA_SUCCESS && !of_graph) s.memory.remove(dptr);
+    if (result == CUDA_SUCCESS && !of_graph) forget(s, dptr);
     return result;
 }
 

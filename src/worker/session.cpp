@@ -155,6 +155,11 @@ void Session::forget_context(uint64_t name) {
     }
 }
 
+// What the exchange can carry: nothing is shared with other hosts.
+static bool may_travel(CUmemAllocationHandleType types) {
+    return types == CU_MEM_HANDLE_TYPE_NONE || types == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+}
+
 CUresult Session::localise(CUmemLocation& location) {
     CUresult result = CUDA_SUCCESS;
     if (location.type == CU_MEM_LOCATION_TYPE_DEVICE)
@@ -165,13 +170,13 @@ CUresult Session::localise(CUmemLocation& location) {
 }
 CUresult Session::localise(CUmemAllocationProp& prop) {
     prop.win32HandleMetaData = nullptr;
-    if (prop.requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
+    if (!may_travel(prop.requestedHandleTypes)) return CUDA_ERROR_NOT_SUPPORTED;
     // Of host memory a program asks the granularity alone; who makes memory checks that it is a device's.
     return prop.location.type == CU_MEM_LOCATION_TYPE_HOST ? CUDA_SUCCESS : localise(prop.location);
 }
 CUresult Session::localise(CUmemPoolProps& props) {
     props.win32SecurityAttributes = nullptr;
-    if (props.handleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
+    if (!may_travel(props.handleTypes)) return CUDA_ERROR_NOT_SUPPORTED;
     return localise(props.location);
 }
 CUresult Session::localise(CUmemAccessDesc& access) { return localise(access.location); }

@@ -27,6 +27,7 @@
 #include "wire/frame.h"
 #include "worker/array_table.h"
 #include "worker/dispatch.h"
+#include "worker/exchange.h"
 #include "worker/grant.h"
 #include "worker/graph_launch.h"
 #include "worker/graph_plan.h"
@@ -93,6 +94,16 @@ class Session {
 
     // Linkers, by the client's names.
     std::unordered_map<uint64_t, std::unique_ptr<Link>> links;
+
+    // What the program shares with the lease's other processes; null: nothing can be shared. It holds charges
+    // of the memory table.
+    std::unique_ptr<Exchange> exchange;
+    // Memory of other processes that is open here, by address.
+    struct Opened {
+        int count = 0;
+        uint64_t bytes = 0;
+    };
+    std::unordered_map<CUdeviceptr, Opened> opened;
 
     // Physical memory made by cuMemCreate, by the driver's handle.
     struct Allocation {

@@ -63,9 +63,9 @@ fn("CUresult cuMemGetAddressRange(CUdeviceptr_v1 *pbase, unsigned int *psize, CU
 fn("CUresult cuMemGetInfo(unsigned int *free, unsigned int *total)",
    refused("addresses of 32 bits"), since=2000, old=True)
 fn("CUresult cuMemPoolExportPointer(CUmemPoolPtrExportData *shareData_out, CUdeviceptr ptr)",
-   later("memory shared between processes"), since=11020)
+   local(), since=11020)
 fn("CUresult cuMemPoolImportPointer(CUdeviceptr *ptr_out, CUmemoryPool pool, CUmemPoolPtrExportData *shareData)",
-   later("memory shared between processes"), since=11020)
+   local(), since=11020)
 fn("CUresult cuMemPrefetchAsync(CUdeviceptr devPtr, size_t count, CUdevice dstDevice, CUstream hStream)",
    local(), since=8000, ptsz=8000, old=True)
 fn("""CUresult cuMemPrefetchAsync_v2(CUdeviceptr devPtr, size_t count, CUmemLocation location, unsigned int

@@ -7,7 +7,7 @@ fn("CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)", call(), since=1002
 fn("""CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop,
    unsigned long long flags)""",
    call(), since=10020, hand=WORKER, handle=out(), prop=in_struct())
-fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, hand=WORKER)
+fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, hand=BOTH)
 fn("""CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle,
    unsigned long long flags)""",
    call(), since=10020, hand=BOTH)
@@ -26,19 +26,19 @@ fn("CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, v
    call(), since=11000, hand=WORKER, handle=out(), addr=device_pointer())
 fn("""CUresult cuMemExportToShareableHandle(void *shareableHandle, CUmemGenericAllocationHandle handle,
    CUmemAllocationHandleType handleType, unsigned long long flags)""",
-   later("shareable handles and multicast"), since=10020)
+   local(), since=10020)
 fn("""CUresult cuMemGetHandleForAddressRange(void *handle, CUdeviceptr dptr, size_t size, CUmemRangeHandleType
    handleType, unsigned long long flags)""",
    refused("no device of the client can reach the server's memory; devices say so"), since=11070)
 fn("""CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *osHandle,
    CUmemAllocationHandleType shHandleType)""",
-   later("shareable handles and multicast"), since=10020)
+   local(), since=10020)
 fn("""CUresult cuMemPoolExportToShareableHandle(void *handle_out, CUmemoryPool pool, CUmemAllocationHandleType
    handleType, unsigned long long flags)""",
-   later("shareable handles and multicast"), since=11020)
+   local(), since=11020)
 fn("""CUresult cuMemPoolImportFromShareableHandle(CUmemoryPool *pool_out, void *handle,
    CUmemAllocationHandleType handleType, unsigned long long flags)""",
-   later("shareable handles and multicast"), since=11020)
+   local(), since=11020)
 fn("CUresult cuMulticastAddDevice(CUmemGenericAllocationHandle mcHandle, CUdevice dev)",
    refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
 fn("""CUresult cuMulticastBindAddr(CUmemGenericAllocationHandle mcHandle, size_t mcOffset, CUdeviceptr memptr,
