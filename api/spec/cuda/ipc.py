@@ -11,7 +11,7 @@ fn("CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *pdptr, CUipcMemHandle handle, un
 
 message("MemoryShare", "call", "u64 address", "bytes token", doc="cuIpcGetMemHandle: a token of 64 bytes instead of the driver's handle.")
 message("MemoryOpen", "call", "bytes token, u32 flags", "u64 address, u64 byte_count, u32 again", doc="cuIpcOpenMemHandle. again: it was open already, at this address.")
-message("MemoryClose", "call", "u64 address", "u32 left", doc="cuIpcCloseMemHandle. left: how often it is still open.")
+message("MemoryClose", "call", "u64 address", "u32 left", waits=True, doc="cuIpcCloseMemHandle. left: how often it is still open.")
 message("EventShare", "call", "u64 event", "bytes token", doc="cuIpcGetEventHandle.")
 message("EventOpen", "call", "u64 event, bytes token", doc="cuIpcOpenEventHandle; the client names the event.")
 message("EventNow", "call", "u64 event", "i32 status", doc="cuEventQuery of an event that other processes record as well. Whoever waits for the answer knows that the records before it are the driver's.")
