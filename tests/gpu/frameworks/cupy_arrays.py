@@ -41,8 +41,12 @@ def generated_kernels():
     tell("element-wise", square(x))
     norm = cupy.ReductionKernel("float64 x", "float64 y", "x * x", "a + b", "y = sqrt(a)", "0", "norm_of")
     tell("reduction", norm(x))
-    fused = cupy.fuse(lambda a, b: cupy.exp(-a) * b + a)
-    tell("fused", fused(x, x))
+
+    @cupy.fuse
+    def damped(a, b):
+        return cupy.exp(-a) * b + a
+
+    tell("fused", damped(x, x))
 
 
 @case

@@ -31,6 +31,7 @@ import toolkit  # noqa: E402
 
 NOT_SCRIPTS = {"run", "result", "telling", "compile_programs"}
 SPREAD = 4
+SCRIPT = "the script"  # the row of a script itself
 
 
 def scripts():
@@ -70,7 +71,7 @@ class Script:
             self.rows.note(f"{self.name}: skipped: {native.skipped_whole()}")
             return
         if native is None or remote is None:
-            self.rows.add(self.name, "whole", None, None, "s", "", ran=False)
+            self.rows.add(self.name, SCRIPT, None, None, "s", "", ran=False)
             return
         again = None
         if any(native.results[name].bits != told.bits for name, told in remote.results.items() if name in native.results):
@@ -80,7 +81,7 @@ class Script:
     def judge(self, native, remote, again):
         if native.problem:
             self.rows.note(f"{self.name}: fails natively: {native.problem}")
-        self.rows.add(self.name, "whole", round(native.seconds, 2), round(remote.seconds, 2), "s",
+        self.rows.add(self.name, SCRIPT, round(native.seconds, 2), round(remote.seconds, 2), "s",
                       "" if native.problem else remote.problem, ran=not native.problem)
         for case, text in sorted(native.errors.items()):
             self.rows.note(f"{self.name}: {case} fails natively: {text}")
@@ -123,7 +124,7 @@ class Rows(report.Rows):
     """Rows without a ratio, but for the times of whole scripts."""
 
     def add(self, phase, case, native, remote, unit, problem="", ran=True, ratio=None):
-        super().add(phase, case, native, remote, unit, problem, ran=ran, ratio=case == "whole")
+        super().add(phase, case, native, remote, unit, problem, ran=ran, ratio=case == SCRIPT)
 
 
 def parse(arguments):
