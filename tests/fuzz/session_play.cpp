@@ -59,6 +59,7 @@ class Client : public link::Link {
     }
     int wait_descriptor() const override { return wake_; }  // always readable
     void shut() override {}
+    void leave_to_parent() override {}
 
   private:
     Conversation* const conversation_;
