@@ -58,7 +58,7 @@ suite() { # NAME REPORT COMMAND...
     local name=$1 report=$2 status=0
     shift 2
     say "$name"
-    local command=(timeout --kill-after=10 900 "${alike[@]}" "$@")
+    local command=(timeout --kill-after=10 1500 "${alike[@]}" "$@")
     case $report in
     *.txt) attend with_copy "$reports/$report" "${command[@]}" || status=$? ;;
     *) attend "${command[@]}" || status=$? ;;

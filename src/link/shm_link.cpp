@@ -51,8 +51,8 @@ bool silence(int socket) {
     }
 }
 
-// What comes was caused by what went before it. The thread sanitizer cannot see that: the other process stands
-// between the two.
+// What comes was caused by what went before it. The thread sanitizer cannot see that: the other process
+// stands between the two.
 class Causality {
   public:
 #ifdef __SANITIZE_THREAD__
