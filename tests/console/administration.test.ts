@@ -134,7 +134,7 @@ describe('a user', () => {
     await dialog.getByLabel('Name').fill(eve.name);
     await dialog.getByLabel('Password').fill(eve.password);
     await dialog.getByRole('button', { name: 'New user' }).click();
-    await page.waitForFunction("document.querySelector('dialog [role=alert]').innerText.length > 10");
+    await expect.poll(() => page.locator('dialog [role=alert]').innerText()).toMatch(/.{10}/);
     await page.keyboard.press('Escape');
     expect(await all()).toHaveLength(2);
   });
@@ -153,7 +153,7 @@ describe('a user', () => {
     const { page } = window;
     await page.getByRole('button', { name: 'Delete: ann' }).click();
     await page.locator('dialog[open]').getByRole('button', { name: 'Delete', exact: true }).click();
-    await page.waitForFunction("document.querySelector('dialog [role=alert]').innerText.length > 10");
+    await expect.poll(() => page.locator('dialog [role=alert]').innerText()).toMatch(/.{10}/);
     await page.locator('dialog[open]').getByRole('button', { name: 'Cancel' }).click();
     expect(await all()).toHaveLength(2);
   });
@@ -231,7 +231,7 @@ describe('a backup', () => {
     const dialog = page.locator('dialog[open]');
     expect(await dialog.innerText()).toContain('damaged.backup');
     await dialog.getByRole('button', { name: 'Restore from file' }).click();
-    await page.waitForFunction("document.querySelector('dialog [role=alert]').innerText.length > 10");
+    await expect.poll(() => page.locator('dialog [role=alert]').innerText()).toMatch(/.{10}/);
     await dialog.getByRole('button', { name: 'Cancel' }).click();
   });
 

@@ -51,7 +51,7 @@ export async function openWindow(
     timezoneId: 'UTC',
   });
   const page = context.pages()[0] ?? (await context.newPage());
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   const problems: string[] = [];
   const foreign: string[] = [];
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));

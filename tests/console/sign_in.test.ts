@@ -44,7 +44,8 @@ test('too many wrong ones have to wait, and are told how long', async () => {
   const { page } = window;
   for (let attempt = 0; attempt < 6; ++attempt) {
     await signIn(page, { name: 'eve', password: `guess ${attempt}....` });
-    await page.waitForFunction("document.querySelector('[role=alert]').innerText !== '' && !document.querySelector('form button').disabled");
+    await expect.poll(() => page.getByRole('alert').innerText()).not.toBe('');
+    await expect.poll(() => page.getByRole('button', { name: 'Sign in' }).isEnabled()).toBe(true);
   }
   expect(await page.getByRole('alert').innerText()).toMatch(/Too many attempts. Try again in \d+ s/);
 });
@@ -94,7 +95,7 @@ test('one changes his own password, and other sessions end', async () => {
     await dialog.getByText('The two new passwords differ').waitFor();
     await dialog.getByLabel('New password, again').fill('another password');
     await dialog.getByRole('button', { name: 'Save' }).click();
-    await page.waitForFunction("document.querySelector('dialog [role=alert]').innerText.length > 5 && !/differ/.test(document.querySelector('dialog [role=alert]').innerText)");
+    await expect.poll(() => dialog.getByRole('alert').innerText()).toMatch(/^(?!.*differ).{5}/);
     await dialog.getByLabel('Present password').fill(admin.password);
     await dialog.getByRole('button', { name: 'Save' }).click();
     await news(page, 'Password changed');

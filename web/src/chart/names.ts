@@ -3,10 +3,14 @@ import { history } from '../rest/calls';
 import type { Gpu, HistoryPoint } from '../rest/types';
 import { secondsOf } from './range';
 
-export const cluster = { total: 'pool/gpus', allocated: 'pool/gpus_allocated' };
+// Of the whole pool, and of the server alone, which is the same where it is the only one.
+export const cluster = {
+  total: ['pool/gpus', 'server/gpus'],
+  allocated: ['pool/gpus_allocated', 'server/gpus_allocated'],
+};
 
 export function gpuSeries(gpu: Gpu, what: 'memory_mib' | 'allocated_mib' | 'memory_used_mib' | 'utilization_percent') {
-  return `gpu/${gpu.uuid ?? gpu.ordinal}/${what}`;
+  return `gpu/${gpu.uuid || gpu.ordinal}/${what}`;
 }
 
 // A client's GPUs are measured by its host name, which is made fit for the name of a series.
