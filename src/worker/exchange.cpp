@@ -21,6 +21,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x68736662;  // "bfsh"
 constexpr timeval kPatience{2, 0};       // for one message of another worker
+constexpr int kPauseMs = 50;
 
 struct TokenBody {
     uint32_t magic;
@@ -162,7 +163,10 @@ void Exchange::serve() {
     while (poll(waited.data(), waited.size(), -1) >= 0 || errno == EINTR) {
         if (waited[1].revents != 0) return;
         const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        if (connection < 0) continue;
+        if (connection < 0) {  // without descriptors it stays in the queue: not at once again
+            poll(&waited[1], 1, kPauseMs);
+            continue;
+        }
         if (same_user(connection)) answer(connection);
         close(connection);
     }
