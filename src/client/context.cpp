@@ -347,6 +347,9 @@ CUresult cuCtxSetFlags(unsigned int flags) {
     if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     CUdevice device = -1;
     if (primary_device(t_current, &device)) return cuDevicePrimaryCtxSetFlags_v2(device, flags);
+    const unsigned schedule = flags & CU_CTX_SCHED_MASK;
+    if ((flags & ~static_cast<unsigned>(CU_CTX_FLAGS_MASK)) != 0 || (schedule & (schedule - 1)) != 0)
+        return CUDA_ERROR_INVALID_VALUE;
     const std::lock_guard<std::mutex> lock(state().lock);
     state().created[t_current].flags = flags;
     return CUDA_SUCCESS;

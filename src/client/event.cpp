@@ -48,6 +48,13 @@ CUresult event_now(CUevent event, CUresult* status) {
     });
 }
 
+// A record of an event that other processes see has been posted. The program may now tell one of them, which
+// goes its own way to the driver: so the record must have arrived there.
+CUresult arrived(CUevent event) {
+    CUresult status = CUDA_SUCCESS;
+    return event_now(event, &status);
+}
+
 }  // namespace
 
 CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
@@ -103,10 +110,7 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
     if (captured) capture_event(hEvent, stream);
     touch_stream(stream);
     const CUresult result = post(m);
-    if (result != CUDA_SUCCESS || !shared) return result;
-    // The program may now tell another process, which goes its own way to the driver.
-    CUresult status = CUDA_SUCCESS;
-    return event_now(hEvent, &status);
+    return result == CUDA_SUCCESS && shared ? arrived(hEvent) : result;
 }
 
 uint64_t mark_event(CUevent event) {
@@ -127,7 +131,9 @@ CUresult cuCtxRecordEvent(CUcontext hCtx, CUevent hEvent) {
     if (context == nullptr || !device_of(context, &device)) return CUDA_ERROR_INVALID_CONTEXT;
     const uint64_t mark = mark_event(hEvent);
     if (mark == 0) return CUDA_ERROR_INVALID_HANDLE;
-    return post(msg::ContextEventRecord{wire_name(context), wire_name(hEvent), mark});
+    State state;
+    const CUresult result = post(msg::ContextEventRecord{wire_name(context), wire_name(hEvent), mark});
+    return result == CUDA_SUCCESS && state_of(hEvent, &state) && state.shared ? arrived(hEvent) : result;
 }
 
 CUresult cuCtxWaitEvent(CUcontext hCtx, CUevent hEvent) {

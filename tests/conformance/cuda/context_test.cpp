@@ -218,4 +218,20 @@ TEST_F(ContextState, CreateRefusesBadArguments) {
     CU_IS(CUDA_ERROR_INVALID_DEVICE, cuDevicePrimaryCtxRetain, &created, 9999);
 }
 
+TEST_F(ContextState, CallsThatNameTheirContext) {
+    CUdevice device = -1;
+    CU_OK(cuCtxGetDevice_v2, &device, context_);
+    EXPECT_EQ(device, device_);
+    CU_OK(cuCtxSynchronize_v2, context_);
+    CU_OK(cuCtxSynchronize_v2, nullptr);  // the current one
+    CUcontext created = nullptr;
+    CU_OK(cuCtxCreate_v4, &created, nullptr, 0, device_);
+    CU_OK(cuCtxSetFlags, CU_CTX_SCHED_YIELD);
+    unsigned flags = 0;
+    CU_OK(cuCtxGetFlags, &flags);
+    EXPECT_EQ(flags & CU_CTX_SCHED_MASK, static_cast<unsigned>(CU_CTX_SCHED_YIELD));
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuCtxSetFlags, 0xff00u);
+    CU_OK(cuCtxDestroy_v2, created);
+}
+
 }  // namespace bitfusion::conformance

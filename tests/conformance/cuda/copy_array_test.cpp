@@ -176,4 +176,48 @@ TEST_F(CopyArray, PeersOnTwoDevicesAreCopied) {
     EXPECT_EQ(back_, sent_);
 }
 
+// Each launch of the graph reads the host's bytes as they are then.
+TEST_F(CopyArray, CapturedCopiesOfArraysReadAndWriteTheHostAtEachLaunch) {
+    const Array array(array_description(16, 16, 0, CU_AD_FORMAT_UNSIGNED_INT32, 1));
+    CODE_OK(array.code());
+    const Stream stream;
+    const Pinned from(1024), to(1024);
+    ASSERT_TRUE(stream.ok() && from.ok() && to.ok());
+    CUDA_MEMCPY2D in{};
+    in.srcMemoryType = CU_MEMORYTYPE_HOST;
+    in.srcHost = from.data();
+    in.srcPitch = 64;
+    in.dstMemoryType = CU_MEMORYTYPE_ARRAY;
+    in.dstArray = array;
+    in.WidthInBytes = 64;
+    in.Height = 16;
+    CUDA_MEMCPY2D out{};
+    out.srcMemoryType = CU_MEMORYTYPE_ARRAY;
+    out.srcArray = array;
+    out.srcXInBytes = 4;
+    out.srcY = 2;
+    out.dstMemoryType = CU_MEMORYTYPE_HOST;
+    out.dstHost = to.data();
+    out.dstPitch = 64;
+    out.WidthInBytes = 32;
+    out.Height = 5;
+    CU_OK(cuStreamBeginCapture_v2, stream, CU_STREAM_CAPTURE_MODE_RELAXED);
+    CU_OK(cuMemcpy2DAsync_v2, &in, stream);
+    CU_OK(cuMemcpy2DAsync_v2, &out, stream);
+    CUgraph graph = nullptr;
+    CU_OK(cuStreamEndCapture, stream, &graph);
+    CUgraphExec executable = nullptr;
+    CU_OK(cuGraphInstantiateWithFlags, &executable, graph, 0);
+    for (uint32_t round = 1; round < 4; ++round) {
+        for (uint32_t i = 0; i < 256; ++i) from.words()[i] = round * 1000 + i;
+        CU_OK(cuGraphLaunch, executable, stream);
+        CU_OK(cuStreamSynchronize, stream);
+        for (uint32_t y = 0; y < 5; ++y)
+            for (uint32_t x = 0; x < 8; ++x)
+                ASSERT_EQ(to.words()[16 * y + x], round * 1000 + 16 * (y + 2) + x + 1) << round;
+    }
+    CU_OK(cuGraphExecDestroy, executable);
+    CU_OK(cuGraphDestroy, graph);
+}
+
 }  // namespace bitfusion::conformance

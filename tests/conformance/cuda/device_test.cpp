@@ -115,4 +115,47 @@ TEST_F(Device, EveryAttributeAnswersAndOthersAreRefused) {
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuDeviceGetAttribute, nullptr, CU_DEVICE_ATTRIBUTE_WARP_SIZE, device_);
 }
 
+TEST_F(Device, OldFactsAgreeWithAttributes) {
+    int major = 0;
+    int minor = 0;
+    CU_OK(cuDeviceComputeCapability, &major, &minor, 0);
+    EXPECT_EQ(major, attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR));
+    EXPECT_EQ(minor, attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuDeviceComputeCapability, nullptr, &minor, 0);
+    CUdevprop facts{};
+    CU_OK(cuDeviceGetProperties, &facts, 0);
+    EXPECT_EQ(facts.maxThreadsPerBlock, attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK));
+    EXPECT_EQ(facts.maxGridSize[1], attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y));
+    EXPECT_EQ(facts.SIMDWidth, attribute(CU_DEVICE_ATTRIBUTE_WARP_SIZE));
+    EXPECT_EQ(facts.totalConstantMemory, attribute(CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY));
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuDeviceGetProperties, nullptr, 0);
+}
+
+TEST_F(Device, NoDeviceIsItsOwnPeer) {
+    int can = 7;
+    CU_OK(cuDeviceCanAccessPeer, &can, 0, 0);
+    EXPECT_EQ(can, 0);
+    CU_IS(CUDA_ERROR_INVALID_DEVICE, cuDeviceCanAccessPeer, &can, 0, 1000);
+    CU_IS(CUDA_ERROR_INVALID_DEVICE, cuDeviceGetP2PAttribute, &can, CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED,
+          0, 1000);
+    int count = 0;
+    CU_OK(cuDeviceGetCount, &count);
+    for (int other = 1; other < count; ++other) {
+        int supported = 7;
+        CU_OK(cuDeviceCanAccessPeer, &can, 0, other);
+        CU_OK(cuDeviceGetP2PAttribute, &supported, CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED, 0, other);
+        EXPECT_EQ(can, supported);
+    }
+}
+
+// "The LUID is only available on Windows" and on devices of which the driver knows one.
+TEST_F(Device, LuidsAreRefusedOrDistinct) {
+    std::array<char, 8> luid{};
+    unsigned mask = 0;
+    const CUresult code = CU_CALL(cuDeviceGetLuid, luid.data(), &mask, 0);
+    EXPECT_TRUE(code == CUDA_SUCCESS || code == CUDA_ERROR_NOT_SUPPORTED || code == CUDA_ERROR_INVALID_DEVICE)
+        << testing::PrintToString(code);
+    EXPECT_NE(CU_CALL(cuDeviceGetLuid, luid.data(), &mask, 1000), CUDA_SUCCESS);
+}
+
 }  // namespace bitfusion::conformance

@@ -135,4 +135,16 @@ TEST_F(EventTest, ManyEvents) {
     }
 }
 
+TEST_F(EventTest, RecordsWithoutFlagsAreRecords) {
+    const Event event;
+    const Memory memory(4);
+    ASSERT_TRUE(event.ok() && memory.ok());
+    memory.fill(0);
+    ASSERT_EQ(launch(add_one_, {}, nullptr, memory.at(), 1u), CUDA_SUCCESS);
+    CU_OK(cuEventRecordWithFlags, event, nullptr, CU_EVENT_RECORD_DEFAULT);
+    CU_OK(cuEventSynchronize, event);
+    EXPECT_EQ(memory.words(), std::vector<uint32_t>{1});
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuEventRecordWithFlags, event, nullptr, 0x80u);
+}
+
 }  // namespace bitfusion::conformance

@@ -362,4 +362,41 @@ TEST_F(GraphNode, RefusesNullAndForeignAndDead) {
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuGraphAddKernelNode_v2, &unused, graph_, nullptr, 0, &p);
 }
 
+TEST_F(GraphNode, TheGeneralFormChangesNodesAndExecutables) {
+    const Memory memory(16);
+    ASSERT_TRUE(memory.ok());
+    CUgraphNodeParams p{};
+    p.type = CU_GRAPH_NODE_TYPE_MEMSET;
+    p.memset = {memory.at(), 0, 3, 4, 4, 1, context_};
+    CUgraphNode node = nullptr;
+    CU_OK(cuGraphAddNode_v2, &node, graph_, nullptr, nullptr, size_t{0}, &p);
+    p.memset.value = 5;
+    CU_OK(cuGraphNodeSetParams, node, &p);
+    run();
+    EXPECT_EQ(memory.words(), std::vector<uint32_t>(4, 5));
+    p.memset.value = 6;
+    CU_OK(cuGraphExecNodeSetParams, executable_, node, &p);
+    launch_again();
+    EXPECT_EQ(memory.words(), std::vector<uint32_t>(4, 6));
+    p.type = CU_GRAPH_NODE_TYPE_KERNEL;
+    EXPECT_NE(CU_CALL(cuGraphNodeSetParams, node, &p), CUDA_SUCCESS);
+}
+
+TEST_F(GraphNode, AnExecutableRecordsAnotherEvent) {
+    const Event first(CU_EVENT_DEFAULT);
+    const Event second(CU_EVENT_DEFAULT);
+    const Event before(CU_EVENT_DEFAULT);
+    ASSERT_TRUE(first.ok() && second.ok() && before.ok());
+    CUgraphNode node = nullptr;
+    CU_OK(cuGraphAddEventRecordNode, &node, graph_, nullptr, 0, first);
+    CU_OK(cuGraphInstantiateWithFlags, &executable_, graph_, 0);
+    CU_OK(cuGraphExecEventRecordNodeSetEvent, executable_, node, second);
+    CU_OK(cuEventRecord, before, nullptr);
+    launch_again();
+    float milliseconds = -1;
+    CU_OK(cuEventElapsedTime_v2, &milliseconds, before, second);
+    EXPECT_GE(milliseconds, 0.0f);
+    CU_IS(CUDA_ERROR_INVALID_HANDLE, cuEventElapsedTime_v2, &milliseconds, before, first);  // never recorded
+}
+
 }  // namespace bitfusion::conformance

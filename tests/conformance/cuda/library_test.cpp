@@ -1,5 +1,8 @@
 // Libraries and kernels, which are loaded without a context: cuda.h, "Library Management".
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
 
 #include "conformance/kernels.h"
 #include "conformance/objects.h"
@@ -131,6 +134,24 @@ TEST_F(LibraryImage, RefusesWhatIsNoImage) {
         CUkernel kernel = nullptr;
         EXPECT_NE(CU_CALL(cuLibraryGetKernel, &kernel, library, "nothing"), CUDA_SUCCESS);
     }
+}
+
+TEST_F(Library, LoadsFromAFile) {
+    const std::string path = testing::TempDir() + "bitfusion_library_test.ptx";
+    {
+        std::ofstream file(path);
+        file << kKernels;
+    }
+    CUlibrary loaded = nullptr;
+    const CUresult code =
+        CU_CALL(cuLibraryLoadFromFile, &loaded, path.c_str(), nullptr, nullptr, 0, nullptr, nullptr, 0);
+    std::remove(path.c_str());
+    ASSERT_EQ(code, CUDA_SUCCESS);
+    CUkernel kernel = nullptr;
+    CU_OK(cuLibraryGetKernel, &kernel, loaded, "iota");
+    CU_OK(cuLibraryUnload, loaded);
+    CU_IS(CUDA_ERROR_FILE_NOT_FOUND, cuLibraryLoadFromFile, &loaded, path.c_str(), nullptr, nullptr, 0,
+          nullptr, nullptr, 0);
 }
 
 }  // namespace bitfusion::conformance

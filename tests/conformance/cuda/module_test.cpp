@@ -212,4 +212,11 @@ TEST_F(ModuleContent, AttributesOfFunctions) {
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuFuncGetAttribute, &value, CU_FUNC_ATTRIBUTE_MAX, limited);
 }
 
+TEST(ModuleLoading, IsLazyOrEager) {
+    CUmoduleLoadingMode mode{};
+    CU_OK(cuModuleGetLoadingMode, &mode);
+    EXPECT_TRUE(mode == CU_MODULE_EAGER_LOADING || mode == CU_MODULE_LAZY_LOADING);
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuModuleGetLoadingMode, nullptr);
+}
+
 }  // namespace bitfusion::conformance

@@ -69,4 +69,37 @@ TEST_F(Occupancy, RefusesBadArguments) {
           0, 0);
 }
 
+TEST_F(Occupancy, FlagsDoNotChangeWhatNeedsNoCaching) {
+    int grid = 0;
+    int block = 0;
+    int flagged_grid = 0;
+    int flagged_block = 0;
+    const CUfunction function = kernel("iota");
+    CU_OK(cuOccupancyMaxPotentialBlockSize, &grid, &block, function, nullptr, size_t{0}, 0);
+    CU_OK(cuOccupancyMaxPotentialBlockSizeWithFlags, &flagged_grid, &flagged_block, function, nullptr,
+          size_t{0}, 0, CU_OCCUPANCY_DEFAULT);
+    EXPECT_EQ(grid, flagged_grid);
+    EXPECT_EQ(block, flagged_block);
+}
+
+TEST_F(Occupancy, ClustersFitTheDevice) {
+    if (attribute(CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH) == 0) GTEST_SKIP() << "the device has no clusters";
+    CUlaunchAttribute cluster{};
+    cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    cluster.value.clusterDim = {1, 1, 1};
+    CUlaunchConfig config{};
+    config.gridDimX = 8;
+    config.gridDimY = config.gridDimZ = 1;
+    config.blockDimX = 128;
+    config.blockDimY = config.blockDimZ = 1;
+    int size = 0;
+    CU_OK(cuOccupancyMaxPotentialClusterSize, &size, kernel("iota"), &config);
+    EXPECT_GE(size, 1);
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+    int count = 0;
+    CU_OK(cuOccupancyMaxActiveClusters, &count, kernel("iota"), &config);
+    EXPECT_GE(count, 1);
+}
+
 }  // namespace bitfusion::conformance

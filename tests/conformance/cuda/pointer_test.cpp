@@ -108,4 +108,19 @@ TEST_F(PointerTest, ManagedMemory) {
     CU_OK(cuMemFree_v2, address);
 }
 
+TEST_F(PointerTest, OnlySynchronisationCanBeSet) {
+    const Memory memory(64);
+    ASSERT_TRUE(memory.ok());
+    const unsigned one = 1;
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuPointerSetAttribute, nullptr, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS,
+          memory.at());
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuPointerSetAttribute, &one, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+          memory.at());
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuPointerSetAttribute, &one, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, kNowhere);
+    CU_OK(cuPointerSetAttribute, &one, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, memory.at());
+    unsigned set = 0;
+    CU_OK(cuPointerGetAttribute, &set, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, memory.at());
+    EXPECT_EQ(set & 0xff, 1u);
+}
+
 }  // namespace bitfusion::conformance

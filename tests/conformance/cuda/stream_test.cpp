@@ -312,4 +312,35 @@ TEST_F(StreamThreads, ThreadsShareOneStreamInHostOrder) {
     EXPECT_EQ(memory.words(), std::vector<uint32_t>{expected});
 }
 
+TEST_F(StreamLife, TellsItsDeviceAndContext) {
+    const Stream stream;
+    ASSERT_TRUE(stream.ok());
+    CUdevice device = -1;
+    CU_OK(cuStreamGetDevice, stream, &device);
+    EXPECT_EQ(device, device_);
+    CUcontext context = nullptr;
+    CUgreenCtx green = nullptr;
+    CU_OK(cuStreamGetCtx_v2, stream, &context, &green);
+    EXPECT_EQ(context, context_);
+    EXPECT_EQ(green, nullptr);
+    CU_OK(cuStreamGetGreenCtx, stream, &green);
+    EXPECT_EQ(green, nullptr);
+}
+
+TEST_F(StreamLife, AttributesAreKeptAndCopied) {
+    const Stream stream;
+    const Stream other;
+    ASSERT_TRUE(stream.ok() && other.ok());
+    CUstreamAttrValue value{};
+    value.syncPolicy = CU_SYNC_POLICY_SPIN;
+    CU_OK(cuStreamSetAttribute, stream, CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY, &value);
+    CU_OK(cuStreamCopyAttributes, other, stream);
+    CUstreamAttrValue read{};
+    CU_OK(cuStreamGetAttribute, other, CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY, &read);
+    EXPECT_EQ(read.syncPolicy, CU_SYNC_POLICY_SPIN);
+    value.syncPolicy = static_cast<CUsynchronizationPolicy>(77);
+    CU_IS(CUDA_ERROR_INVALID_VALUE, cuStreamSetAttribute, stream, CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY,
+          &value);
+}
+
 }  // namespace bitfusion::conformance
