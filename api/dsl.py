@@ -223,6 +223,7 @@ class Description:
     handles: set = field(default_factory=set)
     number_handles: set = field(default_factory=set)
     error_texts: list = field(default_factory=list)
+    gaps: list = field(default_factory=list)  # (noun, what a served function does not serve, why)
     enums: dict = field(default_factory=dict)
     structs: dict = field(default_factory=dict)
     aliases: dict = field(default_factory=dict)
@@ -320,6 +321,10 @@ class Description:
                 writes = p.role and p.role.word in ("out", "inout", "out_array", "out_bytes", "out_string")
                 if writes and p.name != f.mode.names:
                     raise SpecError(f"{f.symbol}: a posted call cannot write {p.name}")
+
+    def gap(self, what, why):
+        """A part of what the noun's functions do that is answered with CUDA_ERROR_NOT_SUPPORTED; for the coverage page."""
+        self.gaps.append((self.noun, what, why))
 
     def message(self, name, mode, fields="", reply="", doc="", waits=False):
         if mode not in ("call", "post", "event"):

@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 
 import dsl  # noqa: E402
 import load  # noqa: E402
-from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, function_cases, handle_kinds, message_shapes, messages, nvml_coverage, nvml_entries, nvml_rows, printer, worker  # noqa: E402
+from gen import abi_check, client, coverage, declarations, driver_table, entry_table, error_texts, function_cases, handle_kinds, message_shapes, messages, nvml_coverage, nvml_entries, nvml_rows, printer, test_uses, worker  # noqa: E402
 
 
 def outputs(d, ids):
@@ -92,7 +92,7 @@ def main():
             write_if_changed(options.out / name, text)
         (options.out / "stamp").touch()
     if options.coverage:
-        write_if_changed(options.coverage, coverage.emit(d))
+        write_if_changed(options.coverage, coverage.emit(d, test_uses.find(d, HERE.parent)))
     if options.coverage_nvml:
         write_if_changed(options.coverage_nvml, nvml_coverage.emit(n))
     return 0

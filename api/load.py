@@ -14,7 +14,7 @@ def description(folder):
                                           "cstring", "out_string", "within", "ends", "device_pointer", "call", "post",
                                           "local", "refused", "later", "each", "versioned", "snapshot", "forbidden", "CLIENT", "WORKER", "BOTH")}
     words |= {n: getattr(d, n) for n in ("handle", "number_handle", "opaque", "alias", "callback", "constant", "enum", "error_text",
-                                         "struct", "fn", "message")}
+                                         "struct", "fn", "message", "gap")}
     files = {p.stem: p for p in sorted(pathlib.Path(folder).glob("*.py"))}
     for noun in FIRST + [n for n in files if n not in FIRST]:
         if noun not in files:

@@ -1,7 +1,16 @@
 """docs/coverage.md: what is served, function by function."""
 
 
-def row(f):
+MOST_LINKS = 3
+
+
+def links(paths):
+    """Some tests of a function: those of the driver's own promises first."""
+    order = sorted(paths, key=lambda path: (not path.startswith("tests/conformance"), path))
+    return " ".join(f"[{path.rsplit('/', 1)[1].removesuffix('.cpp').removesuffix('_test')}](../{path})" for path in order[:MOST_LINKS])
+
+
+def row(f, uses):
     if f.same_as:
         state, how = "served", f"as `{f.same_as}`"
     elif f.served:
@@ -11,10 +20,12 @@ def row(f):
     else:
         state, how = ("refused", f.mode.why) if f.mode.word == "refused" else ("not yet", f.mode.why)
     name = f"`{f.symbol}`" + (f" (`{f.variant}`)" if f.variant else "")
-    return f"| {name} | {f.since or ''} | {state} | {how} |"
+    tests = f" {links(uses[f.symbol]) if f.served else ''} |" if uses is not None else ""
+    return f"| {name} | {f.since or ''} | {state} | {how} |" + tests
 
 
-def emit(d):
+def emit(d, uses=None):
+    """The page; `uses` are the tests of each function (gen/test_uses.py), None leaves the column out."""
     exported = sum(1 + bool(f.variant) for f in d.functions)
     served = [f for f in d.functions if f.served]
     later = [f for f in d.functions if f.mode.word == "later"]
@@ -31,11 +42,16 @@ def emit(d):
          f"Of the served: {sum(f.travels and not f.hand for f in served)} wholly generated, "
          f"{sum(f.travels and bool(f.hand) for f in served)} with hand-written parts, "
          f"{sum(f.mode.word == 'local' and not f.same_as for f in served)} answered by the client's own code.", ""]
+    if uses is not None:
+        o += ["The tests are those that call the function, three at most. A served function without one fails `./test.sh`.", ""]
     nouns = []
     for f in d.functions:
         if f.noun not in nouns:
             nouns.append(f.noun)
     for noun in sorted(nouns):
-        o += [f"## {noun}", "", "| function | since | | how, or why not |", "|---|---|---|---|"]
-        o += [row(f) for f in d.functions if f.noun == noun] + [""]
+        column = (" tests |", "---|") if uses is not None else ("", "")
+        o += [f"## {noun}", "", "| function | since | | how, or why not |" + column[0], "|---|---|---|---|" + column[1]]
+        o += [row(f, uses) for f in d.functions if f.noun == noun] + [""]
+        gaps = [f"- {what}: {why}" for of, what, why in d.gaps if of == noun]
+        o += ["Within these, not served (`CUDA_ERROR_NOT_SUPPORTED`):", "", *gaps, ""] if gaps else []
     return "\n".join(o)

@@ -100,12 +100,4 @@ CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute*
     return CUDA_SUCCESS;
 }
 
-CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute attribute, CUdeviceptr ptr) {
-    if (value == nullptr || attribute != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS) return CUDA_ERROR_INVALID_VALUE;
-    // Copies of this range are already ordered with the host as SYNC_MEMOPS asks when they are synchronous
-    // calls.
-    const auto range = range_of(ptr);
-    return range && !is_host(*range) ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
-}
-
 }  // namespace bitfusion::client

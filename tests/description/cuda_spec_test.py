@@ -4,7 +4,7 @@ import re
 import unittest
 
 import generated
-from gen import coverage, entry_table
+from gen import coverage, entry_table, test_uses
 
 EXPORTED = 637  # of the library that CUDA 13.0 links programs with
 FUNCTIONS = 540
@@ -160,13 +160,21 @@ class Wire(unittest.TestCase):
 class Coverage(unittest.TestCase):
     def test_the_page_is_up_to_date(self):
         page = (generated.ROOT / "docs/coverage.md").read_text()
-        self.assertEqual(page, coverage.emit(generated.real_spec()),
+        self.assertEqual(page, coverage.emit(generated.real_spec(), test_uses.find(generated.real_spec(), generated.ROOT)),
                          "run python3 api/generate.py --coverage docs/coverage.md")
 
     def test_every_function_is_on_it_once(self):
         page = coverage.emit(generated.real_spec())
         for f in generated.real_spec().functions:
             self.assertEqual(page.count(f"| `{f.symbol}` "), 1, f.symbol)
+
+    def test_every_served_function_has_a_test(self):
+        uses = test_uses.find(generated.real_spec(), generated.ROOT)
+        untested = [f.symbol for f in generated.real_spec().functions if f.served and not uses[f.symbol]]
+        self.assertEqual(untested, [], "write a test that calls them: a conformance test where the function is CUDA's promise")
+
+    def test_a_name_in_a_comment_is_no_test(self):
+        self.assertEqual(test_uses.names_in("// cuInit\n/* cuMemAlloc_v2 */ CU_OK(cuCtxGetId, 1); \"x\""), {"cuCtxGetId"})
 
     def test_what_is_not_served_says_why(self):
         silent = [f.symbol for f in generated.real_spec().functions if not f.served and not f.mode.why]

@@ -43,3 +43,5 @@ fn("""CUresult cuMipmappedArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREME
 fn("""CUresult cuMipmappedArrayGetSparseProperties(CUDA_ARRAY_SPARSE_PROPERTIES *sparseProperties,
    CUmipmappedArray mipmap)""",
    call(), since=11010, sparseProperties=out())
+
+gap("sparse arrays, and arrays that memory is mapped into later", "devices say that they have none")

@@ -252,3 +252,6 @@ message("CaptureCopy", "post", "u64 stream, u32 to_host, bytes block, bytes side
 message("KeptReleased", "event", "u64 ticket", doc="No graph refers any more to what the client keeps under this ticket.")
 message("UserObjectCreate", "post", "u64 object, u64 ticket, u32 count", doc="cuUserObjectCreate; the client names the object.")
 message("GraphDot", "call", "u64 graph, u32 flags", "bytes text", doc="What cuGraphDebugDotPrint writes.")
+
+gap("host memory and host functions in the bodies of conditional nodes",
+    "the GPU alone decides whether and how often a body runs, and the client's part of a graph is sent before its launch")

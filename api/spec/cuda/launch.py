@@ -42,3 +42,6 @@ message("HostFunction", "post", "u64 ticket, u64 stream, u32 kind",
         doc="The stream waits here until the client has run the function of this ticket. Kind 0: once; 1: once, told the stream's status; 2: recorded by a capture.")
 message("HostFunctionDone", "post", "u64 pass", doc="The client has run it.")
 message("HostFunctionDue", "event", "u64 ticket, u64 pass, i32 status", doc="A stream or graph has come to a host function: the pass is this time's number.")
+
+gap("kernel nodes that the GPU updates (`CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE`)",
+    "the driver answers each such launch with a handle for kernels, and a launch is not answered")

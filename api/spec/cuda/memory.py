@@ -35,7 +35,7 @@ fn("""CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attr
    **data, CUdeviceptr ptr)""",
    local(), since=7000)
 fn("CUresult cuPointerSetAttribute(const void *value, CUpointer_attribute attribute, CUdeviceptr ptr)",
-   local(), since=6000)
+   refused("its one attribute is for devices that reach the GPU's memory by themselves; none of the client's can"), since=6000)
 fn("CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUdevice device)",
    local(), since=8000, old=True)
 fn("CUresult cuMemAdvise_v2(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUmemLocation location)",

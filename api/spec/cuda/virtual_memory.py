@@ -55,3 +55,6 @@ fn("""CUresult cuMulticastGetGranularity(size_t *granularity, const CUmulticastO
 fn("""CUresult cuMulticastUnbind(CUmemGenericAllocationHandle mcHandle, CUdevice dev, size_t mcOffset, size_t
    size)""",
    refused("multicast joins GPUs of several processes; devices say that they have none"), since=12010)
+
+gap("memory of the host (`cuMemCreate` with a location other than a device)", "it would be the server's, which no partition counts")
+gap("handles of other systems and fabrics", "they name nothing on the client's machine; file descriptors are served")
