@@ -141,7 +141,6 @@ function lists(size: Size): Record<string, unknown> {
       self: index === 0,
       health: index === 0 ? 'marginal' : index % 5 ? 'pass' : null,
       version: '0.1.0',
-      last_seen: ago(index),
       leases: busy >> 4,
       metrics_interval_s: 10,
       own_metrics_interval_s: null,

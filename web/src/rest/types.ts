@@ -38,7 +38,6 @@ export interface Server {
   accepts: boolean;
   leader?: boolean;
   health?: Grade | 'unknown' | null;
-  last_seen?: string | null;
   leases?: number;
   self?: boolean;
   own_accepts?: boolean | null; // null: as the pool has it
@@ -101,7 +100,7 @@ export interface GpuSession {
   pid: number;
   program: string;
   server: string;
-  server_name?: string;
+  server_name?: string; // not told: found in the list of servers
   state: string;
   since: string;
   round_trips?: number | null;

@@ -119,7 +119,6 @@ export const en = {
   'server.health': 'Health',
   'server.state': 'State',
   'server.version': 'Version',
-  'server.seen': 'Last seen',
   'server.sessions': 'Sessions',
   'server.primary': 'primary',
   'server.up': 'up',

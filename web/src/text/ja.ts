@@ -121,7 +121,6 @@ export const ja: Texts = {
   'server.health': '健全性',
   'server.state': '状態',
   'server.version': 'バージョン',
-  'server.seen': '最終確認',
   'server.sessions': 'セッション',
   'server.primary': 'プライマリ',
   'server.up': '稼働中',

@@ -121,7 +121,6 @@ export const zhTW: Texts = {
   'server.health': '健全狀況',
   'server.state': '狀態',
   'server.version': '版本',
-  'server.seen': '最後出現',
   'server.sessions': '工作階段',
   'server.primary': '主要',
   'server.up': '運作中',
