@@ -25,12 +25,6 @@ int constant_attribute(CUdevice_attribute attribute) {
             return 65535;
         case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK:
             return kDefaultSharedBytesPerBlock;
-        case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
-            return kOptInSharedBytesPerBlock;
-        case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR:
-            return kSharedBytesPerMultiprocessor;
-        case CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK:
-            return kReservedSharedBytesPerBlock;
         case CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY:
             return 65536;
         case CU_DEVICE_ATTRIBUTE_WARP_SIZE:
@@ -50,10 +44,6 @@ int constant_attribute(CUdevice_attribute attribute) {
             return 4 << 20;
         case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
             return kMultiprocessors;
-        case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR:
-            return kMaxThreadsPerMultiprocessor;
-        case CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR:
-            return kMaxBlocksPerMultiprocessor;
         case CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT:
             return 2;
         case CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO:
@@ -111,6 +101,21 @@ bool device_attribute(const Gpu& gpu, CUdevice_attribute attribute, int* value) 
             return true;
         case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
             *value = gpu.cc_minor();
+            return true;
+        case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR:
+            *value = static_cast<int>(gpu.multiprocessor().threads);
+            return true;
+        case CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR:
+            *value = static_cast<int>(gpu.multiprocessor().blocks);
+            return true;
+        case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR:
+            *value = static_cast<int>(gpu.multiprocessor().shared_bytes);
+            return true;
+        case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
+            *value = static_cast<int>(gpu.multiprocessor().block_shared_bytes);
+            return true;
+        case CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK:
+            *value = static_cast<int>(gpu.multiprocessor().reserved_shared_bytes);
             return true;
         case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID:
             *value = gpu.pci_bus();

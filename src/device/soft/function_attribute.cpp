@@ -85,12 +85,12 @@ bool function_attribute(const Kernel& kernel, const FunctionSettings& settings, 
     }
 }
 
-CUresult set_function_attribute(const Kernel& kernel, FunctionSettings* settings,
+CUresult set_function_attribute(const Kernel& kernel, const Gpu& gpu, FunctionSettings* settings,
                                 CUfunction_attribute attribute, int value) {
     switch (attribute) {
         case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
-            if (value < 0 ||
-                static_cast<uint32_t>(value) + kernel.static_shared_bytes > kOptInSharedBytesPerBlock)
+            if (value < 0 || static_cast<uint32_t>(value) + kernel.static_shared_bytes >
+                                 gpu.multiprocessor().block_shared_bytes)
                 return CUDA_ERROR_INVALID_VALUE;
             settings->max_dynamic_shared = value;
             return CUDA_SUCCESS;

@@ -45,10 +45,10 @@ CUresult cuFuncGetAttribute(int* value, CUfunction_attribute attribute, CUfuncti
 }
 
 CUresult cuFuncSetAttribute(CUfunction handle, CUfunction_attribute attribute, int value) {
-    return entry_on_function(handle, [&](ModuleFunction& function, const ContextPtr&) {
+    return entry_on_function(handle, [&](ModuleFunction& function, const ContextPtr& context) {
         CUresult result = CUDA_SUCCESS;
         function.change([&](FunctionSettings& settings) {
-            result = set_function_attribute(function.kernel(), &settings, attribute, value);
+            result = set_function_attribute(function.kernel(), context->gpu, &settings, attribute, value);
         });
         return result;
     });
@@ -142,10 +142,11 @@ CUresult cuKernelGetAttribute(int* value, CUfunction_attribute attribute, CUkern
 
 CUresult cuKernelSetAttribute(CUfunction_attribute attribute, int value, CUkernel handle, CUdevice device) {
     return entry_on_kernel(handle, [&](LibraryKernel& kernel) {
-        if (driver().gpu_of(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+        const Gpu* gpu = driver().gpu_of(device);
+        if (gpu == nullptr) return CUDA_ERROR_INVALID_DEVICE;
         CUresult result = CUDA_SUCCESS;
         kernel.change(device, [&](FunctionSettings& settings) {
-            result = set_function_attribute(kernel.kernel(), &settings, attribute, value);
+            result = set_function_attribute(kernel.kernel(), *gpu, &settings, attribute, value);
         });
         return result;
     });

@@ -25,7 +25,10 @@ std::string machine_name() {
 }  // namespace
 
 Gpu::Gpu(int ordinal, const SoftOptions& options, std::unique_ptr<Arena> arena)
-    : ordinal_(ordinal), options_(options), arena_(std::move(arena)) {}
+    : ordinal_(ordinal),
+      options_(options),
+      multiprocessor_(multiprocessor_of(options.cc_major, options.cc_minor)),
+      arena_(std::move(arena)) {}
 
 Gpu::~Gpu() = default;
 

@@ -12,6 +12,7 @@
 
 #include "cuda_api.gen.h"
 #include "device/soft/arena.h"
+#include "device/soft/multiprocessor.h"
 #include "device/soft/soft_device.h"
 
 namespace bitfusion::soft {
@@ -21,12 +22,7 @@ class MemoryPool;
 
 inline constexpr char kDeviceName[] = "bitfusion Software GPU";
 inline constexpr int kMultiprocessors = 8;
-inline constexpr uint32_t kMaxThreadsPerMultiprocessor = 1536;
-inline constexpr uint32_t kMaxBlocksPerMultiprocessor = 24;
 inline constexpr uint32_t kRegistersPerMultiprocessor = 65536;
-inline constexpr uint32_t kSharedBytesPerMultiprocessor = 100 * 1024;
-inline constexpr uint32_t kOptInSharedBytesPerBlock = 99 * 1024;
-inline constexpr uint32_t kReservedSharedBytesPerBlock = 1024;
 inline constexpr uint32_t kDefaultSharedBytesPerBlock = 48 * 1024;
 
 // A number of bytes that remembers its highest value. Any thread.
@@ -53,6 +49,7 @@ class Gpu {
     int cc_major() const { return options_.cc_major; }
     int cc_minor() const { return options_.cc_minor; }
     std::chrono::milliseconds launch_limit() const { return options_.launch_limit; }
+    const Multiprocessor& multiprocessor() const { return multiprocessor_; }
     uint64_t memory_bytes() const { return options_.memory_bytes; }
     int pci_bus() const { return 0x10 + ordinal_; }
     std::array<uint8_t, 16> uuid() const;
@@ -89,6 +86,7 @@ class Gpu {
   private:
     const int ordinal_;
     const SoftOptions options_;
+    const Multiprocessor multiprocessor_;
     std::unique_ptr<Arena> arena_;
     std::atomic<uint64_t> used_{0};
     Gauge graph_memory_;

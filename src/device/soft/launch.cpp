@@ -52,12 +52,13 @@ CUresult check_kernel(const LaunchParameters& launch, const ModuleFunction& func
     if (threads > static_cast<uint32_t>(most_threads)) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
     if (launch.shared_bytes > static_cast<uint32_t>(std::max(most_dynamic, 0)))
         return CUDA_ERROR_INVALID_VALUE;
-    if (uint64_t{launch.shared_bytes} + kernel.static_shared_bytes > kOptInSharedBytesPerBlock)
+    if (uint64_t{launch.shared_bytes} + kernel.static_shared_bytes > gpu.multiprocessor().block_shared_bytes)
         return CUDA_ERROR_INVALID_VALUE;
     if (!launch.cooperative) return CUDA_SUCCESS;
     const uint64_t blocks = uint64_t{launch.grid[0]} * launch.grid[1] * launch.grid[2];
     const uint64_t resident =
-        uint64_t{resident_blocks(kernel, threads, launch.shared_bytes)} * kMultiprocessors;
+        uint64_t{resident_blocks(kernel, gpu.multiprocessor(), threads, launch.shared_bytes)} *
+        kMultiprocessors;
     return blocks > resident ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE : CUDA_SUCCESS;
 }
 

@@ -38,7 +38,7 @@ struct FunctionSettings {
 bool function_attribute(const Kernel& kernel, const FunctionSettings& settings, const Gpu& gpu,
                         CUfunction_attribute attribute, int* value);
 // INVALID_VALUE for attributes that are fixed and values out of range.
-CUresult set_function_attribute(const Kernel& kernel, FunctionSettings* settings,
+CUresult set_function_attribute(const Kernel& kernel, const Gpu& gpu, FunctionSettings* settings,
                                 CUfunction_attribute attribute, int value);
 
 class ModuleFunction {
