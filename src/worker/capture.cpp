@@ -213,7 +213,7 @@ CUresult record_host_function(Session& s, const Frame& frame, CUstream stream, u
     }
     Kept* kept = make_for(s, frame, Kept::Kind::kHostFunction, ticket, &result);
     if (kept == nullptr) return result;
-    result = s.driver.cuLaunchHostFunc(stream, pass_host_point, kept->point.get());
+    result = s.driver.cuLaunchHostFunc(stream, pass_host_point, kept->point);
     if (result == CUDA_SUCCESS)
         s.kept.place(kept, graph, name);
     else

@@ -179,7 +179,7 @@ CUresult NodeParams::host(const wire::GraphSides& sides, uint64_t graph, bool* p
     const Kept* kept = make(Kept::Kind::kHostFunction, sides.source, &result, peer);
     if (kept == nullptr) return result;
     params.host.fn = pass_host_point;
-    params.host.userData = kept->point.get();
+    params.host.userData = kept->point;
     items_.push_back({PlanItem::Kind::kFunction, nullptr, sides.source});
     return result;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 namespace bitfusion::worker {
 
@@ -40,6 +41,36 @@ void HostFunctions::drop(uint64_t ticket) {
 void HostFunctions::forget(uint64_t ticket) {
     points_.erase(ticket);
     open_.store(points_.size(), std::memory_order_release);
+}
+
+HostFunctions::Point* HostFunctions::make_lasting(uint64_t ticket) {
+    const std::lock_guard<std::mutex> lock(lock_);
+    auto point = std::make_unique<Point>(Point{this, ticket, true});
+    Point* const made = point.get();
+    lasting_[made] = std::move(point);
+    return made;
+}
+
+void HostFunctions::drop(Point* lasting) {
+    const std::lock_guard<std::mutex> lock(lock_);
+    lasting_.erase(lasting);
+}
+
+HostFunctions::Held HostFunctions::make_held() { return Held(std::make_unique<HostFunctions>().release()); }
+
+void HostFunctions::Leave::operator()(HostFunctions* left) const {
+    std::unique_ptr<HostFunctions> owned(left);
+    left->abandon();
+    {
+        const std::lock_guard<std::mutex> lock(left->lock_);
+        if (left->points_.empty() && left->lasting_.empty() && left->waiting_.empty()) left = nullptr;
+    }
+    if (left == nullptr) return;
+    static std::mutex lock;
+    // Never destroyed: the driver's threads run until the very end.
+    static auto* const kept = std::make_unique<std::vector<std::unique_ptr<HostFunctions>>>().release();
+    const std::lock_guard<std::mutex> keeping(lock);
+    kept->push_back(std::move(owned));
 }
 
 std::deque<HostFunctions::Due> HostFunctions::take_due() {

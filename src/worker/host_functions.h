@@ -36,6 +36,9 @@ class HostFunctions {
     // Dispatch thread.
     Point* make(uint64_t ticket);
     void drop(uint64_t ticket);
+    // Of a graph; lasts until it is dropped.
+    Point* make_lasting(uint64_t ticket);
+    void drop(Point* lasting);
     // Points that streams have not passed yet. While there are any, the dispatch thread must not wait for the
     // GPU.
     bool any_open() const {
@@ -53,6 +56,14 @@ class HostFunctions {
     // A descriptor that polls readable when something is due.
     int wait_descriptor() const { return wake_; }
 
+    // The driver may come to a point long after the session is over. Then these stay where they are,
+    // abandoned, until the process ends; and it is to end soon.
+    struct Leave {
+        void operator()(HostFunctions* left) const;
+    };
+    using Held = std::unique_ptr<HostFunctions, Leave>;
+    static Held make_held();
+
     HostFunctions();
     ~HostFunctions();
     HostFunctions(const HostFunctions&) = delete;
@@ -63,6 +74,7 @@ class HostFunctions {
     std::condition_variable changed_;
     void forget(uint64_t ticket);
     std::unordered_map<uint64_t, std::unique_ptr<Point>> points_;
+    std::unordered_map<const Point*, std::unique_ptr<Point>> lasting_;
     std::atomic<size_t> open_{0};           // their number
     std::unordered_set<uint64_t> waiting_;  // passes
     uint64_t last_pass_ = 0;

@@ -66,9 +66,8 @@ Kept* KeptTable::make(Kept::Kind kind, uint64_t ticket, unsigned count, CUresult
     place->ticket = ticket;
     place->object = object;
     if (kind == Kept::Kind::kHostFunction) {
-        place->point =
-            std::make_unique<HostFunctions::Point>(HostFunctions::Point{&s_.host_functions, ticket, true});
-        by_address_[place->point.get()] = place.get();
+        place->point = s_.host_functions.make_lasting(ticket);
+        by_address_[place->point] = place.get();
     }
     return place.get();
 }
@@ -140,7 +139,10 @@ void KeptTable::reap() {
         const std::unique_ptr<Kept> kept = std::move(found->second);
         kept_.erase(found);
         if (kept->memory != nullptr && kept->memory->data != nullptr) by_address_.erase(kept->memory->data);
-        if (kept->point != nullptr) by_address_.erase(kept->point.get());
+        if (kept->point != nullptr) {
+            by_address_.erase(kept->point);
+            s_.host_functions.drop(kept->point);
+        }
         if (kept->kind == Kept::Kind::kUserObject) s_.handles.forget(kept->name);
         if (kept->kind == Kept::Kind::kGraphMemory) s_.memory.remove_of_graph(kept->address);
         if (ticket < kOwnTickets) s_.announce(msg::KeptReleased{ticket});

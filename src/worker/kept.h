@@ -52,7 +52,7 @@ struct Kept {
     uint64_t ticket;
     CUuserObject object = nullptr;
     std::shared_ptr<HostMemory> memory;
-    std::unique_ptr<HostFunctions::Point> point;
+    HostFunctions::Point* point = nullptr;
     uint64_t name = 0;  // of a user object
     uint64_t held = 0;  // of a user object: references of the program itself
     std::map<uint64_t, uint64_t>

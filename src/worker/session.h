@@ -69,7 +69,8 @@ class Session {
     ArrayTable arrays;
     Staging staging;
     Mirrors mirrors;
-    HostFunctions host_functions;
+    const HostFunctions::Held held_host_functions = HostFunctions::make_held();
+    HostFunctions& host_functions = *held_host_functions;
     KeptTable kept;
     Graphs graphs;
     GraphRuns graph_runs;
