@@ -2,6 +2,7 @@
 
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
@@ -28,6 +29,7 @@ using TlsStream = asio::ssl::stream<beast::tcp_stream>;
 constexpr const char* kBearer = "Bearer ";
 constexpr size_t kMostHeaderBytes = 8192;
 constexpr uint64_t kUsualBodyBytes = 65536;
+constexpr size_t kMostDropped = 1 << 20;  // of a request that is too large, read and forgotten
 constexpr long kMostConnections = 1024;
 constexpr long kMostLarge = 2;  // requests with large bodies at the same time: they are held in memory
 constexpr auto kRequestDeadline = std::chrono::seconds(10);
@@ -267,7 +269,16 @@ Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, Ends ends) {
         const auto response =
             response_of(error_reply(413, "the request is too large; see docs/rest.md"), false);
         lowest.expires_after(kRequestDeadline);
-        co_await http::async_write(*stream, response, kNoThrow);
+        const auto [write_error, sent] = co_await http::async_write(*stream, response, kNoThrow);
+        // A connection that closes while its sender still sends loses our words: they are heard out, not
+        // kept.
+        std::array<char, 16384> dropped{};
+        size_t left = write_error ? 0 : kMostDropped;
+        while (left > 0) {
+            const auto [error, got] = co_await stream->async_read_some(asio::buffer(dropped), kNoThrow);
+            if (error) break;
+            left -= std::min(left, got);
+        }
     }
     boost::system::error_code ignored;
     lowest.socket().shutdown(tcp::socket::shutdown_send, ignored);

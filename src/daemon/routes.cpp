@@ -217,6 +217,8 @@ bool Api::may_send_much(const ApiRequest& request) const {
 Task<Reply> Api::serve(const Route& route, Asked asked) {
     if (route.serve_later != nullptr) co_return co_await (this->*route.serve_later)(std::move(asked));
     if (route.serve != nullptr) co_return (this->*route.serve)(asked);
+    const auto server = query_value(asked.query, "server");
+    if (auto elsewhere = server ? ask_there(*server) : std::nullopt) co_return std::move(*elsewhere);
     co_return parts_.look.answer(route.path, asked.id, asked.request);
 }
 
