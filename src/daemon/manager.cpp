@@ -119,6 +119,17 @@ class ScratchFolder {
     std::string path_;
 };
 
+std::optional<Observer::PoolUse> use_of(const pool::Pool* pool) {
+    if (pool == nullptr) return std::nullopt;
+    Observer::PoolUse use;
+    for (const pool::Server* server : pool->servers()) {
+        if (pool->room(server->id).up) use.gpus += static_cast<double>(server->gpus.size());
+    }
+    for (const pool::Lease* lease : pool->leases()) use.gpus_allocated += lease->share.gpus();
+    use.waiting = pool->waiting().size();
+    return use;
+}
+
 // What the checks of the store look at: it answers, and knows the servers that this one sees.
 void describe_store(store::Store& store, const Settings& settings, const pool::Pool* pool,
                     health::Store* found) {
@@ -168,6 +179,7 @@ class Manager {
             const pool::Pool* pool = scheduler_.pool();
             return pool == nullptr ? std::nullopt : std::optional(pool->waiting().size());
         });
+        observer_.ask_pool([this] { return use_of(scheduler_.pool()); });
         observer_.ask_store([this, &store](health::Store* found) {
             describe_store(store, settings_, scheduler_.pool(), found);
         });

@@ -174,6 +174,11 @@ void Observer::record() {
     put("server/leases", static_cast<double>(census.leases));
     put("server/sessions", static_cast<double>(census.sessions));
     if (census.waiting) put("server/waiting", static_cast<double>(*census.waiting));
+    if (const auto use = pool_use_ ? pool_use_() : std::nullopt) {
+        put("pool/gpus", use->gpus);
+        put("pool/gpus_allocated", use->gpus_allocated);
+        put("pool/waiting", static_cast<double>(use->waiting));
+    }
     for (const auto& [client, gpus] : census.clients)
         put("client/" + name_part(client) + "/gpus_allocated", gpus);
     record_network(now);

@@ -66,6 +66,14 @@ class Observer {
     // Who knows the queue tells its length; nothing while another server has it.
     void ask_queue(std::function<std::optional<size_t>()> length) { queue_length_ = std::move(length); }
 
+    // Who schedules tells of all servers; nothing while another server does.
+    struct PoolUse {
+        double gpus = 0;  // of servers that are up
+        double gpus_allocated = 0;
+        size_t waiting = 0;
+    };
+    void ask_pool(std::function<std::optional<PoolUse>()> use) { pool_use_ = std::move(use); }
+
     Census census() const;
 
   private:
@@ -85,6 +93,7 @@ class Observer {
     std::function<void()> refreshed_;
     std::function<void(health::Store*)> fill_store_;
     std::function<std::optional<size_t>()> queue_length_;
+    std::function<std::optional<PoolUse>()> pool_use_;
     std::optional<std::chrono::seconds> interval_;
     std::shared_ptr<bool> stopped_ = std::make_shared<bool>(false);  // outlives this
     asio::steady_timer pause_;
