@@ -174,6 +174,7 @@ class Function:
     in_table: bool = False
     result: str = "CUresult"
     waits: bool = False  # the driver may wait in it for everything that runs on the GPU
+    contextless: bool = False  # it needs no context: a current one that is destroyed does not matter
 
     @property
     def base(self):
@@ -280,7 +281,8 @@ class Description:
         self.types.append(s)
 
     # ---- words of calls -------------------------------------------------------------------------------------
-    def fn(self, prototype, mode, since=0, hand="", ptsz=0, ptds=0, old=False, same_as="", ptds_as="", waits=False, **roles):
+    def fn(self, prototype, mode, since=0, hand="", ptsz=0, ptds=0, old=False, same_as="", ptds_as="", waits=False,
+           contextless=False, **roles):
         m = re.fullmatch(r"(CUresult|nvmlReturn_t|const char \*) ?(\w+)\((.*)\)", re.sub(r"\s+", " ", prototype.strip()))
         if not m:
             raise SpecError(f"not a prototype: {prototype!r}")
@@ -294,7 +296,7 @@ class Description:
                     ptype += " *"
                 parameters.append(Parameter(ptype.strip(), pm.group(2)))
         f = Function(symbol, parameters, mode, self.noun, since, hand, ptsz or ptds,
-                     "_ptsz" if ptsz else ("_ptds" if ptds else ""), old, ptds_as, same_as, result=result, waits=waits)
+                     "_ptsz" if ptsz else ("_ptds" if ptds else ""), old, ptds_as, same_as, result=result, waits=waits, contextless=contextless)
         if any(g.symbol == symbol for g in self.functions):
             raise SpecError(f"{symbol} is described twice")
         known = {p.name: p for p in parameters}

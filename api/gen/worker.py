@@ -104,7 +104,8 @@ def handler(d, f):
     given = [args[p.name] for p in f.parameters]
     o.append(f"    if (!r.done()) return s.peer_is_wrong(frame, \"{f.symbol}\");")
     o += ["    " + c for c in checks]
-    o.append("    if (result == CUDA_SUCCESS) result = s.enter(frame);")
+    enter = "enter_if_alive" if f.contextless else "enter"
+    o.append(f"    if (result == CUDA_SUCCESS) result = s.{enter}(frame);")
     if f.hand in ("worker", "both"):
         o.append(f"    if (result == CUDA_SUCCESS) result = {f.symbol}({', '.join(['s'] + given)});")
     else:

@@ -99,6 +99,14 @@ CUresult Session::enter(const Frame& frame) {
     return result;
 }
 
+CUresult Session::enter_if_alive(const Frame& frame) {
+    const CUresult result = enter(frame);
+    if (result != CUDA_ERROR_CONTEXT_IS_DESTROYED) return result;
+    current_name_ = 0;
+    current_ = nullptr;
+    return driver.cuCtxSetCurrent(nullptr);
+}
+
 CUdevice Session::device(int ordinal, CUresult* result) const {
     if (ordinal < 0 || static_cast<size_t>(ordinal) >= visible_.size()) {
         if (*result == CUDA_SUCCESS) *result = CUDA_ERROR_INVALID_DEVICE;

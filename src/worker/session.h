@@ -130,6 +130,8 @@ class Session {
     // ---- used by handlers ----
     // Makes the message's context current.
     CUresult enter(const Frame& frame);
+    // The same for what needs no context: when the client's current one is destroyed, none is.
+    CUresult enter_if_alive(const Frame& frame);
     uint64_t context_name() const { return current_name_; }
     // The driver's ordinal of a device that the client sees as `ordinal`.
     CUdevice device(int ordinal, CUresult* result) const;

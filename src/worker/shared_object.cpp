@@ -173,7 +173,7 @@ void serve(Session& s, const Frame& frame, const msg::EventNow& m) {
 void serve(Session& s, const Frame& frame, const msg::AllocationShare& m) {
     CUresult result = CUDA_SUCCESS;
     const auto handle = s.handles.find<CUmemGenericAllocationHandle>(m.handle, &result);
-    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.enter_if_alive(frame);
     if (s.driver.cuMemExportToShareableHandle == nullptr || s.exchange == nullptr)
         result = CUDA_ERROR_NOT_SUPPORTED;
     Object object;
@@ -191,7 +191,7 @@ void serve(Session& s, const Frame& frame, const msg::AllocationShare& m) {
 }
 
 void serve(Session& s, const Frame& frame, const msg::AllocationOpen& m) {
-    CUresult result = s.enter(frame);
+    CUresult result = s.enter_if_alive(frame);
     if (s.driver.cuMemImportFromShareableHandle == nullptr || s.exchange == nullptr)
         result = CUDA_ERROR_NOT_SUPPORTED;
     msg::AllocationOpen::Reply reply;
@@ -213,7 +213,7 @@ void serve(Session& s, const Frame& frame, const msg::AllocationOpen& m) {
 void serve(Session& s, const Frame& frame, const msg::PoolShare& m) {
     CUresult result = CUDA_SUCCESS;
     const auto pool = s.handles.find<CUmemoryPool>(m.pool, &result);
-    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    if (result == CUDA_SUCCESS) result = s.enter_if_alive(frame);
     if (s.driver.cuMemPoolExportToShareableHandle == nullptr || s.exchange == nullptr)
         result = CUDA_ERROR_NOT_SUPPORTED;
     Object object;
@@ -227,7 +227,7 @@ void serve(Session& s, const Frame& frame, const msg::PoolShare& m) {
 }
 
 void serve(Session& s, const Frame& frame, const msg::PoolOpen& m) {
-    CUresult result = s.enter(frame);
+    CUresult result = s.enter_if_alive(frame);
     if (s.driver.cuMemPoolImportFromShareableHandle == nullptr || s.exchange == nullptr)
         result = CUDA_ERROR_NOT_SUPPORTED;
     msg::PoolOpen::Reply reply;

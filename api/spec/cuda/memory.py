@@ -13,23 +13,23 @@ fn("CUresult cuMemAllocFromPoolAsync(CUdeviceptr *dptr, size_t bytesize, CUmemor
    call(), since=11020, ptsz=11020, hand=BOTH, dptr=out())
 fn("CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream)", post(), since=11020, ptsz=11020, hand=BOTH)
 fn("CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolProps)",
-   call(), since=11020, pool=out(), poolProps=in_struct())
+   call(), since=11020, contextless=True, pool=out(), poolProps=in_struct())
 fn("CUresult cuMemPoolDestroy(CUmemoryPool pool)", post(), since=11020, pool=ends())
-fn("CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t minBytesToKeep)", call(), since=11020)
+fn("CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t minBytesToKeep)", call(), since=11020, contextless=True)
 fn("CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void *value)",
-   call(), since=11020, hand=CLIENT, value=out_bytes("8"))
+   call(), since=11020, contextless=True, hand=CLIENT, value=out_bytes("8"))
 fn("CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void *value)",
-   call(), since=11020, hand=CLIENT, value=in_bytes("8"))
+   call(), since=11020, contextless=True, hand=CLIENT, value=in_bytes("8"))
 fn("CUresult cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc *map, size_t count)",
-   call(), since=11020, map=in_array("count"))
+   call(), since=11020, contextless=True, map=in_array("count"))
 fn("CUresult cuMemPoolGetAccess(CUmemAccess_flags *flags, CUmemoryPool memPool, CUmemLocation *location)",
-   call(), since=11020, flags=out(), location=in_struct())
+   call(), since=11020, contextless=True, flags=out(), location=in_struct())
 fn("CUresult cuMemGetDefaultMemPool(CUmemoryPool *pool_out, CUmemLocation *location, CUmemAllocationType type)",
-   call(), since=13000, pool_out=out(), location=in_struct())
+   call(), since=13000, contextless=True, pool_out=out(), location=in_struct())
 fn("CUresult cuMemGetMemPool(CUmemoryPool *pool, CUmemLocation *location, CUmemAllocationType type)",
-   call(), since=13000, pool=out(), location=in_struct())
+   call(), since=13000, contextless=True, pool=out(), location=in_struct())
 fn("CUresult cuMemSetMemPool(CUmemLocation *location, CUmemAllocationType type, CUmemoryPool pool)",
-   call(), since=13000, location=in_struct())
+   call(), since=13000, contextless=True, location=in_struct())
 fn("CUresult cuPointerGetAttribute(void *data, CUpointer_attribute attribute, CUdeviceptr ptr)", local(), since=4000)
 fn("""CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute *attributes, void
    **data, CUdeviceptr ptr)""",

@@ -2,28 +2,28 @@
 
 fn("""CUresult cuMemAddressReserve(CUdeviceptr *ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned
    long long flags)""",
-   call(), since=10020, hand=BOTH, ptr=out())
-fn("CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)", call(), since=10020, hand=BOTH)
+   call(), since=10020, contextless=True, hand=BOTH, ptr=out())
+fn("CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size)", call(), since=10020, contextless=True, hand=BOTH)
 fn("""CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t size, const CUmemAllocationProp *prop,
    unsigned long long flags)""",
-   call(), since=10020, hand=WORKER, handle=out(), prop=in_struct())
-fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, hand=BOTH)
+   call(), since=10020, contextless=True, hand=WORKER, handle=out(), prop=in_struct())
+fn("CUresult cuMemRelease(CUmemGenericAllocationHandle handle)", call(), since=10020, contextless=True, hand=BOTH)
 fn("""CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle,
    unsigned long long flags)""",
-   call(), since=10020, hand=BOTH)
-fn("CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)", call(), since=10020, hand=BOTH)
+   call(), since=10020, contextless=True, hand=BOTH)
+fn("CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)", call(), since=10020, contextless=True, hand=BOTH)
 fn("CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc *desc, size_t count)",
-   call(), since=10020, ptr=within("size"), desc=in_array("count"))
+   call(), since=10020, contextless=True, ptr=within("size"), desc=in_array("count"))
 fn("CUresult cuMemGetAccess(unsigned long long *flags, const CUmemLocation *location, CUdeviceptr ptr)",
-   call(), since=10020, flags=out(), location=in_struct(), ptr=within("1"))
+   call(), since=10020, contextless=True, flags=out(), location=in_struct(), ptr=within("1"))
 fn("""CUresult cuMemGetAllocationGranularity(size_t *granularity, const CUmemAllocationProp *prop,
    CUmemAllocationGranularity_flags option)""",
-   call(), since=10020, hand=CLIENT, granularity=out(), prop=in_struct())
+   call(), since=10020, contextless=True, hand=CLIENT, granularity=out(), prop=in_struct())
 fn("""CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *prop, CUmemGenericAllocationHandle
    handle)""",
-   call(), since=10020, prop=out())
+   call(), since=10020, contextless=True, prop=out())
 fn("CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *addr)",
-   call(), since=11000, hand=WORKER, handle=out(), addr=device_pointer())
+   call(), since=11000, contextless=True, hand=WORKER, handle=out(), addr=device_pointer())
 fn("""CUresult cuMemExportToShareableHandle(void *shareableHandle, CUmemGenericAllocationHandle handle,
    CUmemAllocationHandleType handleType, unsigned long long flags)""",
    local(), since=10020)

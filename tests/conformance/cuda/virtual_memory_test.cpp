@@ -77,4 +77,25 @@ TEST_F(VirtualMemory, SizesMustBeMultiplesOfTheGranule) {
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuMemCreate, &memory, 0, &properties_, 0);
 }
 
+// Physical memory and addresses belong to no context, so it does not matter what became of the current one.
+TEST_F(VirtualMemory, NeedsNoContext) {
+    CUcontext first = nullptr;
+    CU_OK(cuCtxCreate_v4, &first, nullptr, 0, device_);
+    CU_OK(cuCtxPushCurrent_v2, first);  // twice on the stack: destroying it pops it once
+    CU_OK(cuCtxDestroy_v2, first);
+    std::size_t granule = 0;
+    const CUresult asked =
+        CU_CALL(cuMemGetAllocationGranularity, &granule, &properties_, CU_MEM_ALLOC_GRANULARITY_MINIMUM);
+    CUmemGenericAllocationHandle memory = 0;
+    const CUresult made = CU_CALL(cuMemCreate, &memory, granule_, &properties_, 0);
+    const CUresult released = CU_CALL(cuMemRelease, memory);
+    CUcontext popped = nullptr;
+    CU_CALL(cuCtxPopCurrent_v2, &popped);
+    CU_OK(cuCtxSetCurrent, context_);
+    EXPECT_EQ(asked, CUDA_SUCCESS);
+    EXPECT_EQ(granule, granule_);
+    EXPECT_EQ(made, CUDA_SUCCESS);
+    EXPECT_EQ(released, CUDA_SUCCESS);
+}
+
 }  // namespace bitfusion::conformance
