@@ -24,8 +24,8 @@ struct JitOptions {
 
     std::vector<CUjit_option> names;
     std::vector<void*> values;
-    std::vector<char> info = std::vector<char>(kMostLog);
-    std::vector<char> error = std::vector<char>(kMostLog);
+    std::vector<char> info;  // empty without logs: what a library keeps is small
+    std::vector<char> error;
     size_t wall_at = SIZE_MAX;
 
     // `with_logs`: our own buffers for the texts. Not for libraries: a driver that loads lazily keeps the
@@ -57,6 +57,8 @@ struct JitOptions {
             }
         }
         if (!with_logs) return true;
+        info.resize(kMostLog);
+        error.resize(kMostLog);
         add(CU_JIT_INFO_LOG_BUFFER, info.data());
         add(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, reinterpret_cast<void*>(info.size()));
         add(CU_JIT_ERROR_LOG_BUFFER, error.data());
@@ -70,8 +72,12 @@ struct JitOptions {
         if (wall_at < values.size()) memcpy(&milliseconds, &values[wall_at], sizeof milliseconds);
         return milliseconds;
     }
-    std::string_view info_log() const { return {info.data(), strnlen(info.data(), info.size())}; }
-    std::string_view error_log() const { return {error.data(), strnlen(error.data(), error.size())}; }
+    std::string_view info_log() const { return text_in(info); }
+    std::string_view error_log() const { return text_in(error); }
+    static std::string_view text_in(const std::vector<char>& log) {
+        return log.empty() ? std::string_view{}
+                           : std::string_view{log.data(), strnlen(log.data(), log.size())};
+    }
     void add(CUjit_option name, void* value) {
         names.push_back(name);
         values.push_back(value);

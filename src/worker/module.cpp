@@ -111,7 +111,8 @@ CUresult load(Session& s, const Frame& frame, const Message& m, std::span<const 
     reply.info_log = options->info_log();
     reply.error_log = options->error_log();
     if (result != CUDA_SUCCESS)
-        BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result, options->error.data());
+        BF_LOG("worker", kInfo, "a module load failed with error %d: %.200s", result,
+               std::string(options->error_log()).c_str());
     s.reply_with(frame, CUDA_SUCCESS, reply);
     return result;
 }
