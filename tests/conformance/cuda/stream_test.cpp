@@ -122,6 +122,41 @@ TEST_F(StreamOrder, NonBlockingStreamsDoNotWaitForEachOther) {
     EXPECT_EQ(a.words()[1], 101u);
 }
 
+// Each of the two kernels waits for the other's word, for ten seconds at most.
+constexpr const char* kMeeting = R"(.version 7.0
+.target sm_52
+.address_size 64
+.visible .entry meet(.param .u64 p, .param .u32 me)
+{
+    .reg .u64 %p, %other, %now, %end; .reg .u32 %me, %v, %one; .reg .pred %seen, %late;
+    ld.param.u64 %p, [p]; ld.param.u32 %me, [me];
+    mad.wide.u32 %other, %me, 4, %p; mov.u32 %one, 1; st.volatile.global.u32 [%other], %one;
+    xor.b32 %v, %me, 1; mad.wide.u32 %other, %v, 4, %p; mad.wide.u32 %p, %me, 4, %p;
+    mov.u64 %end, %globaltimer; add.u64 %end, %end, 10000000000;
+WAIT:
+    ld.volatile.global.u32 %v, [%other]; setp.ne.u32 %seen, %v, 0; @%seen bra MET;
+    mov.u64 %now, %globaltimer; setp.gt.u64 %late, %now, %end; @!%late bra WAIT;
+    ret;
+MET:
+    st.volatile.global.u32 [%p+8], %one;
+    ret;
+}
+)";
+
+TEST_F(StreamOrder, KernelsOfTwoStreamsRunAtOnce) {
+    const Module module(kMeeting);
+    ASSERT_TRUE(module.ok());
+    const CUfunction meet = module.function("meet");
+    const Memory words(16);
+    CU_OK(cuMemsetD32_v2, words.at(), 0, 4);
+    const Stream first;
+    const Stream second;
+    ASSERT_EQ(launch(meet, {}, first, words.at(), 0u), CUDA_SUCCESS);
+    ASSERT_EQ(launch(meet, {}, second, words.at(), 1u), CUDA_SUCCESS);
+    CU_OK(cuCtxSynchronize);
+    EXPECT_EQ(words.words(), (std::vector<uint32_t>{1, 1, 1, 1})) << "one has not met the other";
+}
+
 TEST_F(StreamOrder, LegacyStreamWaitsForBlockingStreamsAndTheyForIt) {
     const Stream blocking(CU_STREAM_DEFAULT), other(CU_STREAM_DEFAULT), independent(CU_STREAM_NON_BLOCKING);
     const Memory memory(4);
