@@ -40,7 +40,7 @@ export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 status=0
 for target in "${targets[@]}"; do
     log=$build/findings/$target.log
-    options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=25 -max_len=20000 -detect_leaks=0 -print_final_stats=1
+    options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=120 -max_len=20000 -detect_leaks=0 -print_final_stats=1
         -artifact_prefix="$build/findings/$target-")
     [ "$target" != ptx ] || options+=(-dict="$build/corpus/ptx.dict")
     [ "$target" != worker ] || options+=(-max_len=4096)
