@@ -12,6 +12,7 @@
 #include "client/feedback.h"
 #include "client/session.h"
 #include "client/stream.h"
+#include "client/thread_state.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
 
@@ -36,7 +37,6 @@ Captures& captures() {
 }
 
 std::atomic<int> g_under_way{0};
-thread_local uint16_t t_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
 // What cuStreamGetCaptureInfo hands out stays valid until the thread's next call on the stream.
 struct Answer {
@@ -91,7 +91,7 @@ void begin(CUstream stream, CUstreamCaptureMode mode) {
 
 }  // namespace
 
-uint16_t current_capture_mode() { return t_mode; }
+uint16_t current_capture_mode() { return thread_state().capture_mode; }
 bool any_capture() { return g_under_way.load(std::memory_order_relaxed) != 0; }
 
 bool is_capturing(CUstream stream) {
@@ -115,8 +115,8 @@ void capture_wait(CUstream stream, CUevent event) {
 CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
     if (mode == nullptr || *mode < CU_STREAM_CAPTURE_MODE_GLOBAL || *mode > CU_STREAM_CAPTURE_MODE_RELAXED)
         return CUDA_ERROR_INVALID_VALUE;
-    const auto before = static_cast<CUstreamCaptureMode>(t_mode);
-    t_mode = static_cast<uint16_t>(*mode);
+    const auto before = static_cast<CUstreamCaptureMode>(thread_state().capture_mode);
+    thread_state().capture_mode = static_cast<uint16_t>(*mode);
     *mode = before;
     return CUDA_SUCCESS;
 }

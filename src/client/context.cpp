@@ -10,6 +10,7 @@
 #include "client/feedback.h"
 #include "client/managed_pages.h"
 #include "client/session.h"
+#include "client/thread_state.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
 #include "wire/names.h"
@@ -61,13 +62,12 @@ struct ThreadContexts {
     ContextStack stack;
 };
 thread_local ThreadContexts t_contexts{};
-thread_local CUcontext t_current = nullptr;
-thread_local CUdevice t_device = -1;
+constinit thread_local ThreadState t_state;
 
 void settle() {
-    t_current = t_contexts.stack.empty() ? nullptr : t_contexts.stack.back();
-    t_device = -1;
-    if (t_current != nullptr) device_of(t_current, &t_device);
+    t_state.context = t_contexts.stack.empty() ? nullptr : t_contexts.stack.back();
+    t_state.device = -1;
+    if (t_state.context != nullptr) device_of(t_state.context, &t_state.device);
 }
 
 bool primary_device(CUcontext context, CUdevice* device) {
@@ -106,9 +106,10 @@ CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
 
 }  // namespace
 
-uint32_t current_context_name() { return static_cast<uint32_t>(reinterpret_cast<uint64_t>(t_current)); }
-CUcontext current_context() { return t_current; }
-CUdevice current_device() { return t_device; }
+ThreadState& thread_state() { return t_state; }
+uint32_t current_context_name() { return t_state.context_name(); }
+CUcontext current_context() { return t_state.context; }
+CUdevice current_device() { return t_state.device; }
 
 CUcontext primary_context(CUdevice device) {
     return from_wire_name<CUcontext>(
@@ -264,10 +265,10 @@ CUresult cuCtxDestroy_v2(CUcontext ctx) {
 CUresult cuCtxAttach(CUcontext* pctx, unsigned int flags) {
     if (pctx == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
     const std::lock_guard<std::mutex> lock(state().lock);
-    const auto found = state().created.find(t_current);
+    const auto found = state().created.find(t_state.context);
     if (found == state().created.end()) return CUDA_ERROR_INVALID_CONTEXT;
     ++found->second.uses;
-    *pctx = t_current;
+    *pctx = t_state.context;
     return CUDA_SUCCESS;
 }
 
@@ -275,7 +276,7 @@ CUresult cuCtxDetach(CUcontext ctx) {
     {
         const std::lock_guard<std::mutex> lock(state().lock);
         const auto found = state().created.find(ctx);
-        if (found == state().created.end() || ctx != t_current) return CUDA_ERROR_INVALID_CONTEXT;
+        if (found == state().created.end() || ctx != t_state.context) return CUDA_ERROR_INVALID_CONTEXT;
         if (--found->second.uses != 0) return CUDA_SUCCESS;
     }
     return cuCtxDestroy_v2(ctx);
@@ -302,7 +303,7 @@ CUresult cuCtxPopCurrent_v2(CUcontext* pctx) {
 }
 
 CUresult cuCtxSetCurrent(CUcontext ctx) {
-    if (ctx == t_current) return CUDA_SUCCESS;
+    if (ctx == t_state.context) return CUDA_SUCCESS;
     CUdevice device = -1;
     if (ctx != nullptr && !device_of(ctx, &device)) return CUDA_ERROR_INVALID_CONTEXT;
     if (!t_contexts.stack.empty()) t_contexts.stack.pop_back();
@@ -313,14 +314,14 @@ CUresult cuCtxSetCurrent(CUcontext ctx) {
 
 CUresult cuCtxGetCurrent(CUcontext* pctx) {
     if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *pctx = t_current;
+    *pctx = t_state.context;
     return CUDA_SUCCESS;
 }
 
 CUresult cuCtxGetDevice(CUdevice* device) {
-    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (t_state.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *device = t_device;
+    *device = t_state.device;
     return CUDA_SUCCESS;
 }
 
@@ -331,33 +332,33 @@ CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext ctx) {
 }
 
 CUresult cuCtxGetFlags(unsigned int* flags) {
-    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (t_state.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;
     CUdevice device = -1;
-    if (primary_device(t_current, &device)) {
+    if (primary_device(t_state.context, &device)) {
         *flags = state().primaries[device].flags;
         return CUDA_SUCCESS;
     }
     const std::lock_guard<std::mutex> lock(state().lock);
-    *flags = state().created[t_current].flags;
+    *flags = state().created[t_state.context].flags;
     return CUDA_SUCCESS;
 }
 
 CUresult cuCtxSetFlags(unsigned int flags) {
-    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (t_state.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     CUdevice device = -1;
-    if (primary_device(t_current, &device)) return cuDevicePrimaryCtxSetFlags_v2(device, flags);
+    if (primary_device(t_state.context, &device)) return cuDevicePrimaryCtxSetFlags_v2(device, flags);
     const unsigned schedule = flags & CU_CTX_SCHED_MASK;
     if ((flags & ~static_cast<unsigned>(CU_CTX_FLAGS_MASK)) != 0 || (schedule & (schedule - 1)) != 0)
         return CUDA_ERROR_INVALID_VALUE;
     const std::lock_guard<std::mutex> lock(state().lock);
-    state().created[t_current].flags = flags;
+    state().created[t_state.context].flags = flags;
     return CUDA_SUCCESS;
 }
 
 CUresult cuCtxGetId(CUcontext ctx, unsigned long long* ctxId) {
     if (ctxId == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    const CUcontext asked = ctx == nullptr ? t_current : ctx;
+    const CUcontext asked = ctx == nullptr ? t_state.context : ctx;
     CUdevice device = -1;
     if (asked == nullptr || !device_of(asked, &device)) return CUDA_ERROR_INVALID_CONTEXT;
     *ctxId = id_of(asked);
@@ -367,19 +368,19 @@ CUresult cuCtxGetId(CUcontext ctx, unsigned long long* ctxId) {
 CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int* version) {
     if (version == nullptr) return CUDA_ERROR_INVALID_VALUE;
     CUdevice device = -1;
-    const CUcontext asked = ctx == nullptr ? t_current : ctx;
+    const CUcontext asked = ctx == nullptr ? t_state.context : ctx;
     if (asked == nullptr || !device_of(asked, &device)) return CUDA_ERROR_INVALID_CONTEXT;
     *version = kApiVersion;
     return CUDA_SUCCESS;
 }
 
 CUresult cuCtxSynchronize(void) {
-    if (t_current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    return synchronize_context(t_current);
+    if (t_state.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    return synchronize_context(t_state.context);
 }
 
 CUresult cuCtxSynchronize_v2(CUcontext ctx) {
-    const CUcontext asked = ctx == nullptr ? t_current : ctx;
+    const CUcontext asked = ctx == nullptr ? t_state.context : ctx;
     CUdevice device = -1;
     if (asked == nullptr || !device_of(asked, &device)) return CUDA_ERROR_INVALID_CONTEXT;
     return synchronize_context(asked);

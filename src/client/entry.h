@@ -26,7 +26,7 @@ CUresult caught(const char* symbol) noexcept;
 // Counts one entry: whether it was answered without any message shows at its end.
 class Counted {
   public:
-    Counted() : counting_(stats().enabled()) {
+    Counted() : counting_(Stats::enabled()) {
         if (counting_) {
             stats().entered();
             before_ = Stats::messages_of_this_thread;

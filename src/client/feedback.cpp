@@ -15,6 +15,7 @@
 #include "client/mapped_memory.h"
 #include "client/session.h"
 #include "client/stream.h"
+#include "client/thread_state.h"
 
 namespace bitfusion::client {
 namespace {
@@ -37,11 +38,12 @@ struct Ticket {
     size_t arrived = 0;
 };
 
-struct Progress {
-    std::array<Slot, kSlots> slots;
-    std::atomic<uint64_t> last{0};
-    std::atomic<uint64_t> all_done{0};
+// Without destructors: exit handlers of other libraries still call the driver.
+constinit std::array<Slot, kSlots> g_slots{};
+constinit std::atomic<uint64_t> g_last{0};
+constinit std::atomic<uint64_t> g_all_done{0};
 
+struct Progress {
     std::mutex lock;
     std::condition_variable arrived;
     std::unordered_map<uint64_t, Ticket> tickets;
@@ -53,12 +55,13 @@ Progress& progress() {
     return *made;
 }
 
-Slot& slot_of(CUstream stream) {
+Slot& slot_of(CUstream stream, const ThreadState& caller) {
     auto name = reinterpret_cast<uint64_t>(stream);
     // Each context has a legacy stream of its own.
-    if (name == 0 || name == reinterpret_cast<uint64_t>(CU_STREAM_LEGACY)) name = current_context_name();
-    return progress().slots[name % kSlots];
+    if (name == 0 || name == reinterpret_cast<uint64_t>(CU_STREAM_LEGACY)) name = caller.context_name();
+    return g_slots[name % kSlots];
 }
+Slot& slot_of(CUstream stream) { return slot_of(stream, thread_state()); }
 
 void raise_to(std::atomic<uint64_t>* value, uint64_t to) {
     uint64_t now = value->load(std::memory_order_relaxed);
@@ -68,10 +71,12 @@ void raise_to(std::atomic<uint64_t>* value, uint64_t to) {
 
 }  // namespace
 
-void touch_stream(CUstream stream) {
+void touch_stream(CUstream stream) { touch_stream(stream, thread_state()); }
+
+void touch_stream(CUstream stream, const ThreadState& caller) {
     if (any_capture() && is_capturing(stream)) return;  // recorded, not run
-    const uint64_t touch = progress().last.fetch_add(1, std::memory_order_relaxed) + 1;
-    raise_to(&slot_of(stream).touched, touch);
+    const uint64_t touch = g_last.fetch_add(1, std::memory_order_relaxed) + 1;
+    raise_to(&slot_of(stream, caller).touched, touch);
 }
 
 uint64_t touch_of(CUstream stream) { return slot_of(stream).touched.load(std::memory_order_acquire); }
@@ -84,17 +89,17 @@ bool stream_idle(CUstream stream) {
         const uint64_t last = last_touch();
         const Slot& legacy = slot_of(stream);
         return last <= legacy.done.load(std::memory_order_acquire) ||
-               last <= progress().all_done.load(std::memory_order_acquire);
+               last <= g_all_done.load(std::memory_order_acquire);
     }
     const Slot& slot = slot_of(stream);
     const uint64_t touched = slot.touched.load(std::memory_order_acquire);
     return touched <= slot.done.load(std::memory_order_acquire) ||
-           touched <= progress().all_done.load(std::memory_order_acquire);
+           touched <= g_all_done.load(std::memory_order_acquire);
 }
 
-uint64_t last_touch() { return progress().last.load(std::memory_order_acquire); }
-void all_done(uint64_t touch) { raise_to(&progress().all_done, touch); }
-bool all_idle() { return last_touch() <= progress().all_done.load(std::memory_order_acquire); }
+uint64_t last_touch() { return g_last.load(std::memory_order_acquire); }
+void all_done(uint64_t touch) { raise_to(&g_all_done, touch); }
+bool all_idle() { return last_touch() <= g_all_done.load(std::memory_order_acquire); }
 
 uint64_t open_ticket(void* target, size_t bytes) {
     Progress& p = progress();

@@ -16,6 +16,8 @@ namespace bitfusion::client {
 // ---- streams ----
 // Called by everything that puts work on a stream (generated code too), before it is posted.
 void touch_stream(CUstream stream);
+struct ThreadState;
+void touch_stream(CUstream stream, const ThreadState& caller);  // who calls, where that is known already
 uint64_t touch_of(CUstream stream);
 // Everything up to this touch has completed.
 void stream_done(CUstream stream, uint64_t touch);

@@ -9,15 +9,9 @@
 namespace bitfusion::client {
 namespace {
 
-constexpr size_t kPageEntries = 8192;
-constexpr size_t kPages = 4096;  // 33 million functions
-
-using Page = std::array<std::atomic<Function*>, kPageEntries>;
-
 struct Table {
-    std::array<std::atomic<Page*>, kPages> pages{};
     std::mutex lock;
-    std::vector<std::unique_ptr<Page>> owned_pages;
+    std::vector<std::unique_ptr<FunctionPage>> owned_pages;
     std::unordered_map<uint64_t, std::vector<std::unique_ptr<Function>>> by_owner;
 };
 
@@ -26,30 +20,21 @@ Table& table() {
     return *made;
 }
 
-std::atomic<Function*>* place_of(uint64_t name, bool make) {
+// Where the function of this name stands; makes the page when need be. nullptr: no name that we give.
+std::atomic<Function*>* place_of(uint64_t name) {
     const uint64_t counter = name & 0x7fffffffu;
-    const size_t page = counter / kPageEntries;
-    if (page >= kPages) return nullptr;
-    Page* p = table().pages[page].load(std::memory_order_acquire);
+    const size_t page = counter / kFunctionsOfPage;
+    if (page >= kFunctionPages) return nullptr;
+    FunctionPage* p = g_function_pages[page].load(std::memory_order_acquire);
     if (p == nullptr) {
-        if (!make) return nullptr;
-        table().owned_pages.push_back(std::make_unique<Page>());
+        table().owned_pages.push_back(std::make_unique<FunctionPage>());
         p = table().owned_pages.back().get();
-        table().pages[page].store(p, std::memory_order_release);
+        g_function_pages[page].store(p, std::memory_order_release);
     }
-    return &(*p)[counter % kPageEntries];
+    return &(*p)[counter % kFunctionsOfPage];
 }
 
 }  // namespace
-
-Function* function_of(const void* handle) {
-    const auto name = reinterpret_cast<uint64_t>(handle);
-    if (!wire::is_name(name) || !wire::named_by_worker(name)) return nullptr;
-    const std::atomic<Function*>* place = place_of(name, false);
-    if (place == nullptr) return nullptr;
-    Function* function = place->load(std::memory_order_acquire);
-    return function != nullptr && function->name == name ? function : nullptr;
-}
 
 bool publish_functions(std::span<const uint8_t> facts, uint64_t owner, std::vector<Function*>* published) {
     wire::Reader reader(facts);
@@ -57,12 +42,12 @@ bool publish_functions(std::span<const uint8_t> facts, uint64_t owner, std::vect
     if (!wire::decode(reader, &list)) return false;
     const std::lock_guard<std::mutex> lock(table().lock);
     for (wire::FunctionFacts& f : list) {
-        if (!wire::is_name(f.name)) return false;
+        if (!wire::is_name(f.name) || !wire::named_by_worker(f.name)) return false;
         if (Function* known = function_of(reinterpret_cast<const void*>(f.name)); known != nullptr) {
             published->push_back(known);
             continue;
         }
-        std::atomic<Function*>* place = place_of(f.name, true);
+        std::atomic<Function*>* place = place_of(f.name);
         if (place == nullptr) return false;
         auto made = std::make_unique<Function>();
         made->name = f.name;
@@ -88,18 +73,9 @@ void unpublish_functions(uint64_t owner) {
     const auto found = table().by_owner.find(owner);
     if (found == table().by_owner.end()) return;
     for (const auto& function : found->second) {
-        if (std::atomic<Function*>* place = place_of(function->name, false); place != nullptr)
-            place->store(nullptr);
+        if (std::atomic<Function*>* place = place_of(function->name); place != nullptr) place->store(nullptr);
     }
     table().by_owner.erase(found);
-}
-
-CUresult attribute_of(const Function& function, int attribute, int* value) {
-    if (attribute < 0 || static_cast<size_t>(attribute) >= function.attributes.size())
-        return CUDA_ERROR_INVALID_VALUE;
-    const wire::AttributeFact& fact = function.attributes[static_cast<size_t>(attribute)];
-    if (fact.result == CUDA_SUCCESS) *value = fact.value;
-    return static_cast<CUresult>(fact.result);
 }
 
 }  // namespace bitfusion::client

@@ -5,6 +5,7 @@
 // does not race.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -26,13 +27,33 @@ struct Function {
     std::atomic<uint64_t> function{0};  // of a kernel: its CUfunction's name once asked for
 };
 
-// nullptr when the handle is no function or kernel of this session.
-Function* function_of(const void* handle);
+inline constexpr size_t kFunctionsOfPage = 8192;
+inline constexpr size_t kFunctionPages = 4096;  // 33 million functions
+using FunctionPage = std::array<std::atomic<Function*>, kFunctionsOfPage>;
+// By the counter of the name; filled by function.cpp alone. No destructor: exit handlers still launch.
+inline constinit std::array<std::atomic<FunctionPage*>, kFunctionPages> g_function_pages{};
+
+// nullptr when the handle is no function or kernel of this session. Inline: every launch asks.
+inline Function* function_of(const void* handle) {
+    const auto name = reinterpret_cast<uint64_t>(handle);
+    const uint64_t counter = name & 0x7fffffffu;
+    if (counter / kFunctionsOfPage >= kFunctionPages) return nullptr;
+    const FunctionPage* page = g_function_pages[counter / kFunctionsOfPage].load(std::memory_order_acquire);
+    if (page == nullptr) return nullptr;
+    Function* function = (*page)[counter % kFunctionsOfPage].load(std::memory_order_acquire);
+    return function != nullptr && function->name == name ? function : nullptr;
+}
 // Decodes facts of the worker (a list of FunctionFacts) and publishes them. False when they do not decode.
 bool publish_functions(std::span<const uint8_t> facts, uint64_t owner, std::vector<Function*>* published);
 void unpublish_functions(uint64_t owner);
 
-CUresult attribute_of(const Function& function, int attribute, int* value);
+inline CUresult attribute_of(const Function& function, int attribute, int* value) {
+    if (attribute < 0 || static_cast<size_t>(attribute) >= function.attributes.size())
+        return CUDA_ERROR_INVALID_VALUE;
+    const wire::AttributeFact& fact = function.attributes[static_cast<size_t>(attribute)];
+    if (fact.result == CUDA_SUCCESS) *value = fact.value;
+    return static_cast<CUresult>(fact.result);
+}
 // Sets an attribute on the server unless it has this value already.
 template <typename Set>
 CUresult set_attribute(Function* function, int attribute, int value, const Set& set) {

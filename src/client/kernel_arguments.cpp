@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "client/managed_pages.h"
 #include "client/mapped_memory.h"
-#include "client/memory_map.h"
 
 namespace bitfusion::client {
 
@@ -28,10 +26,8 @@ CUresult take_block(const Function& f, void** extra, const void** block) {
 
 }  // namespace
 
-CUresult KernelArguments::take(const Function& f, void** params, void** extra) {
+CUresult KernelArguments::take_other(const Function& f, void** params, void** extra) {
     parameters = params;
-    block = nullptr;
-    bytes = f.parameter_bytes;
     if (params != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (extra != nullptr) {
         const CUresult taken = take_block(f, extra, &block);
@@ -49,29 +45,9 @@ CUresult KernelArguments::take(const Function& f, void** params, void** extra) {
     return CUDA_SUCCESS;
 }
 
-void KernelArguments::map(const Function& f) const {
-    if (!ever_pinned()) return;
+void KernelArguments::map_pinned(const Function& f) const {
     if (block != nullptr) return map_arguments(block, bytes);
     for (size_t i = 0; i < f.parameters.size(); ++i) map_arguments(parameters[i], f.parameters[i].size);
-}
-
-void KernelArguments::pack(const Function& f, wire::Writer& w) const {
-    if (block != nullptr) {
-        w.raw(block, bytes);
-        return;
-    }
-    size_t at = 0;
-    for (size_t i = 0; i < f.parameters.size(); ++i) {
-        constexpr uint8_t kZeros[256]{};
-        const auto [offset, size] = f.parameters[i];
-        while (at < offset) {  // padding between parameters
-            const size_t gap = std::min<size_t>(offset - at, sizeof kZeros);
-            w.raw(kZeros, gap);
-            at += gap;
-        }
-        w.raw(parameters[i], size);
-        at += size;
-    }
 }
 
 }  // namespace bitfusion::client

@@ -12,6 +12,7 @@
 #include "client/kernel_arguments.h"
 #include "client/session.h"
 #include "client/stream.h"
+#include "client/thread_state.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
 
@@ -25,6 +26,16 @@ struct Shape {
     unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
 };
 
+// The fields of a Launch before its attributes, as they stand in the message.
+#pragma pack(push, 1)
+struct Fields {
+    uint64_t function;
+    Shape shape;
+    uint64_t stream;
+    uint32_t flags;
+};
+#pragma pack(pop)
+
 // The limits that the driver checks before it takes a launch; a program expects their errors from the launch
 // itself.
 CUresult check_shape(const Function& f, const Shape& s) {
@@ -33,12 +44,16 @@ CUresult check_shape(const Function& f, const Shape& s) {
             return static_cast<unsigned>(std::max(0, attribute_of(0, a)));
         };
         struct Limits {
-            unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, threads;
+            unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, threads, shared;
         };
-        return Limits{of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X),       of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y),
-                      of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z),       of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X),
-                      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y),      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z),
-                      of(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK)};
+        return Limits{of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK),
+                      of(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)};
     }();
     const bool empty =
         s.grid_x == 0 || s.grid_y == 0 || s.grid_z == 0 || s.block_x == 0 || s.block_y == 0 || s.block_z == 0;
@@ -54,9 +69,7 @@ CUresult check_shape(const Function& f, const Shape& s) {
     }
     // How much dynamic shared memory a kernel may have can be set through other handles of it: only what no
     // kernel may have is refused here.
-    static const int shared = attribute_of(0, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
-    if (s.shared_bytes > static_cast<unsigned>(std::max(0, shared))) return CUDA_ERROR_INVALID_VALUE;
-    return CUDA_SUCCESS;
+    return s.shared_bytes > limits.shared ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
 }
 
 CUresult check_cooperative(CUfunction handle, const Shape& shape);
@@ -83,7 +96,8 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
                 uint32_t flags, std::span<const uint8_t> attributes) {
     Function* f = function_of(handle);
     if (f == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    const ThreadState& caller = thread_state();
+    if (caller.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     CUresult shaped = check_shape(*f, shape);
     if (shaped == CUDA_SUCCESS && (flags & kCooperative) != 0) shaped = check_cooperative(handle, shape);
     if (shaped != CUDA_SUCCESS) {
@@ -94,17 +108,15 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
     const CUresult taken = arguments.take(*f, params, extra);
     if (taken != CUDA_SUCCESS) return taken;
     arguments.map(*f);
-    touch_stream(stream);
+    touch_stream(stream, caller);
     if (anything_shared() && !is_capturing(stream)) {
         const CUresult given = hand_over();
         if (given != CUDA_SUCCESS) return given;
     }
     const size_t fixed = msg::Launch{}.size() + attributes.size();
+    const Fields fields{f->name, shape, wire_name(stream), flags};
     const CUresult posted = session_post(msg::Launch::kId, fixed + arguments.bytes, [&](wire::Writer& w) {
-        w.put(f->name);
-        w.put(shape);
-        w.put(wire_name(stream));
-        w.put(flags);
+        w.put(fields);
         w.bytes(attributes.data(), attributes.size());
         w.put(static_cast<uint64_t>(arguments.bytes));
         arguments.pack(*f, w);

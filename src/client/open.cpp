@@ -37,7 +37,6 @@ Opening& opening() {
 }
 
 std::atomic<Session*> g_session{nullptr};
-std::atomic<bool> g_initialised{false};
 std::atomic<bool> g_forked{false};
 
 void open_locked(Opening* o) {
@@ -70,6 +69,7 @@ void open_locked(Opening* o) {
     if (o->result != CUDA_SUCCESS) g_session.store(nullptr);
     static const int watching = pthread_atfork(nullptr, nullptr, [] {
         g_forked.store(true);
+        g_usable_session.store(nullptr);
         // The connection is the parent's: it must end with the parent, not with the last of its children.
         if (Session* s = g_session.load(); s != nullptr) s->leave_to_parent();
     });
@@ -77,12 +77,6 @@ void open_locked(Opening* o) {
 }
 
 }  // namespace
-
-Session* session() {
-    if (!g_initialised.load(std::memory_order_acquire) || g_forked.load(std::memory_order_relaxed))
-        return nullptr;
-    return g_session.load(std::memory_order_relaxed);
-}
 
 CUresult ensure_session() {
     // A child of fork has no threads of ours and shares the parent's socket: it must not touch either.
@@ -96,7 +90,7 @@ CUresult ensure_session() {
 void use_link(std::unique_ptr<link::Link> link) {
     Opening& o = opening();
     const std::lock_guard<std::mutex> lock(o.lock);
-    g_initialised.store(false);
+    g_usable_session.store(nullptr);
     g_session.store(nullptr);
     if (o.session != nullptr) {
         o.session->end();
@@ -112,7 +106,7 @@ CUresult cuInit(unsigned int Flags) {
     const CUresult result = ensure_session();
     if (result != CUDA_SUCCESS) return result;
     if (device_count() == 0) return CUDA_ERROR_NO_DEVICE;
-    g_initialised.store(true, std::memory_order_release);
+    g_usable_session.store(g_session.load(), std::memory_order_release);
     return CUDA_SUCCESS;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/futex.h"
 #include "base/log.h"
+#include "client/thread_state.h"
 
 namespace bitfusion::client {
 namespace {
@@ -106,8 +107,9 @@ uint8_t* Session::open_message(uint16_t id, size_t ring_bytes, size_t body_bytes
     }
     if (++last_call_ == 0) ++last_call_;  // 0 means an event
     *call = last_call_;
-    const wire::RequestHead head{static_cast<uint32_t>(body_bytes), id, current_capture_mode(),
-                                 current_context_name(), *call};
+    const ThreadState& caller = thread_state();
+    const wire::RequestHead head{static_cast<uint32_t>(body_bytes), id, caller.capture_mode,
+                                 caller.context_name(), *call};
     memcpy(place, &head, sizeof head);
     return place + sizeof head;
 }

@@ -202,8 +202,10 @@ class Session {
     std::thread receiver_;
 };
 
+// Set by cuInit, and taken back by the end of a session and in a forked child (open.cpp).
+inline constinit std::atomic<Session*> g_usable_session{nullptr};
 // The process's session, or nullptr before cuInit and in a forked child.
-Session* session();
+inline Session* session() { return g_usable_session.load(std::memory_order_acquire); }
 // Opens it when need be; the error text has been logged.
 CUresult ensure_session();
 // For tests: another link than BITFUSION_SESSION names. Before the first cuInit.
@@ -251,7 +253,7 @@ CUresult Session::post(uint16_t id, size_t bytes, const Encode& encode) {
     wire::Writer writer(body, bytes);
     encode(writer);
     close_message(bytes);
-    stats().posted(id);
+    if (Stats::enabled()) stats().posted(id);
     return CUDA_SUCCESS;
 }
 
@@ -271,7 +273,7 @@ CUresult Session::post_bulk(uint16_t id, size_t bytes, const Encode& encode, con
         push_external(in_ring, data, data_bytes);
     }
     close_message(in_ring);
-    stats().posted(id);
+    if (Stats::enabled()) stats().posted(id);
     if (!small && wait) flush();
     return CUDA_SUCCESS;
 }

@@ -25,7 +25,7 @@ class Stats {
     };
 
     void enable(const char* where);
-    bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+    static bool enabled() { return enabled_.load(std::memory_order_relaxed); }
 
     void entered() { add(&calls_, 1); }
     void answered_locally() { add(&local_, 1); }
@@ -53,7 +53,7 @@ class Stats {
     std::string text() const;
     std::string json() const;
 
-    std::atomic<bool> enabled_{false};
+    static inline std::atomic<bool> enabled_{false};  // a process has one of these
     std::string where_;
     std::atomic<uint64_t> calls_{0}, local_{0}, posted_{0}, round_trips_{0}, bytes_out_{0}, bytes_in_{0},
         sends_{0};

@@ -27,6 +27,13 @@ class Writer {
         if (bytes != 0) memcpy(at_, data, bytes);
         at_ += bytes;
     }
+    // The next so many bytes, to be filled by the caller.
+    uint8_t* place(size_t bytes) {
+        if (bytes > left()) __builtin_trap();
+        uint8_t* const here = at_;
+        at_ += bytes;
+        return here;
+    }
     // A length (u64) and that many bytes.
     void bytes(const void* data, size_t size) {
         put(static_cast<uint64_t>(size));
