@@ -26,7 +26,7 @@ constexpr const char* kDocument = R"json({
   "/v1/login": {
     "post": {"summary": "A session for a person; use it as bearer token",
       "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object", "required": ["name", "password"], "properties": {"name": {"type": "string"}, "password": {"type": "string"}}}}}},
-      "responses": {"200": {"description": "good for 12 hours", "content": {"application/json": {"schema": {"type": "object", "required": ["session"], "properties": {"session": {"type": "string"}}}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "429": {"description": "too many tries", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}}}},
+      "responses": {"200": {"description": "good for 12 hours", "content": {"application/json": {"schema": {"type": "object", "required": ["session"], "properties": {"session": {"type": "string"}}}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "400": {"$ref": "#/components/responses/Malformed"}, "429": {"$ref": "#/components/responses/TooOften"}}}},
   "/v1/leases": {
     "get": {"summary": "Leases served by this server, without their tickets; a client sees its own",
       "responses": {"200": {"description": "leases", "content": {"application/json": {"schema": {"type": "object", "required": ["leases"], "properties": {"leases": {"type": "array", "items": {"$ref": "#/components/schemas/Lease"}}}}}}}, "401": {"$ref": "#/components/responses/Unknown"}}},
@@ -66,10 +66,10 @@ constexpr const char* kDocument = R"json({
     "get": {"summary": "The servers of the pool",
       "responses": {"200": {"description": "servers", "content": {"application/json": {"schema": {"type": "object", "required": ["servers"], "properties": {"servers": {"type": "array", "items": {"$ref": "#/components/schemas/PoolServer"}}}}}}}, "401": {"$ref": "#/components/responses/Unknown"}}}},
   "/v1/servers/{id}": {
-    "put": {"summary": "Drain a server (accepts false) or end the drain",
+    "put": {"summary": "Drain a server (accepts false) or end the drain, and how often it measures; null: as the pool has it",
       "parameters": [{"$ref": "#/components/parameters/Id"}],
-      "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object", "required": ["accepts"], "properties": {"accepts": {"type": "boolean"}}}}}},
-      "responses": {"200": {"description": "changed", "content": {"application/json": {"schema": {"type": "object"}}}}, "400": {"$ref": "#/components/responses/Malformed"}, "401": {"$ref": "#/components/responses/Unknown"}, "403": {"$ref": "#/components/responses/Forbidden"}, "404": {"$ref": "#/components/responses/Missing"}}},
+      "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object", "properties": {"accepts": {"type": "boolean", "nullable": true}, "metrics_interval_s": {"type": "integer", "minimum": 1, "maximum": 3600, "nullable": true}}}}}},
+      "responses": {"200": {"description": "the server", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PoolServer"}}}}, "400": {"$ref": "#/components/responses/Malformed"}, "404": {"$ref": "#/components/responses/Missing"}}},
     "delete": {"summary": "Remove a drained server; force ends what runs there",
       "parameters": [{"$ref": "#/components/parameters/Id"}, {"name": "force", "in": "query", "schema": {"type": "boolean"}}],
       "responses": {"200": {"description": "removed", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/State"}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "403": {"$ref": "#/components/responses/Forbidden"}, "404": {"$ref": "#/components/responses/Missing"}, "409": {"$ref": "#/components/responses/Conflict"}}}},

@@ -29,9 +29,7 @@ constexpr const char* kDocument = R"json({
     "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object", "required": ["old", "new"], "properties": {"old": {"type": "string"}, "new": {"type": "string", "minLength": 8, "maxLength": 256}}}}}},
     "responses": {"200": {"description": "changed", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Session"}}}},
       "400": {"$ref": "#/components/responses/Malformed"}, "409": {"$ref": "#/components/responses/Conflict"},
-      "429": {"$ref": "#/components/responses/TooOften"}}}},
-  "/v1/login": {"post": {"requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NameAndPassword"}}}},
-    "responses": {"400": {"$ref": "#/components/responses/Malformed"}, "429": {"$ref": "#/components/responses/TooOften"}}}}
+      "429": {"$ref": "#/components/responses/TooOften"}}}}
 },
 "components": {
   "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "__Host-bitfusion-56001", "description": "the number is the control port; requests other than GET bring Bitfusion-CSRF as well"}},

@@ -109,6 +109,56 @@ class EveryRoute(Secure):
                      for path, methods in document["paths"].items() for method, operation in methods.items()}
         self.assertEqual(described, table())
 
+    def test_the_document_is_openapi(self):
+        """The rules of the OpenAPI specification 3.0.3 that a hand-written document breaks most easily."""
+        document = self.nobody("GET", "/v1/openapi.json")[1]
+        self.assertTrue(document["openapi"].startswith("3.0."))
+
+        def resolved(node):
+            while "$ref" in node:
+                self.assertEqual(list(node), ["$ref"], "a reference stands alone")
+                target = document
+                for part in node["$ref"].removeprefix("#/").split("/"):
+                    target = target[part]
+                node = target
+            return node
+
+        def check_schema(schema, where):
+            schema = resolved(schema)
+            self.assertLessEqual(set(schema), {
+                "type", "properties", "required", "items", "enum", "nullable", "description", "format", "pattern", "minimum",
+                "maximum", "exclusiveMinimum", "minLength", "maxLength", "minItems", "maxItems", "default", "example", "oneOf",
+                "allOf", "additionalProperties"}, where)
+            self.assertIn(schema.get("type", "object"), ("object", "array", "string", "number", "integer", "boolean"), where)
+            self.assertEqual("items" in schema, schema.get("type") == "array", where)
+            self.assertLessEqual(set(schema.get("required", [])), set(schema.get("properties", schema.get("required", []))), where)
+            for name, one in schema.get("properties", {}).items():
+                check_schema(one, where + "." + name)
+            for one in [schema[key] for key in ("items",) if key in schema] + schema.get("oneOf", []) + schema.get("allOf", []):
+                check_schema(one, where)
+
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                where = method + " " + path
+                parameters = [resolved(one) for one in operation.get("parameters", [])]
+                keys = [(one["name"], one["in"]) for one in parameters]
+                self.assertEqual(len(keys), len(set(keys)), where)
+                self.assertEqual({name for name, place in keys if place == "path"}, set(re.findall(r"{(\w+)}", path)), where)
+                for one in parameters:
+                    self.assertTrue(one["in"] != "path" or one["required"] is True, where)
+                    check_schema(one["schema"], where)
+                self.assertEqual("requestBody" in operation and method in ("get", "delete"), False, where)
+                for status, response in operation["responses"].items():
+                    self.assertRegex(status, r"^[1-5]\d\d$", where)
+                    response = resolved(response)
+                    self.assertTrue(response["description"], where)
+                    for content in response.get("content", {}).values():
+                        check_schema(content["schema"], where + " " + status)
+                for content in operation.get("requestBody", {}).get("content", {}).values():
+                    check_schema(content["schema"], where)
+        for name, schema in document["components"]["schemas"].items():
+            check_schema(schema, name)
+
     def walk(self, asked_as, role, ask):
         for (method, path), least in sorted(table().items()):
             if (method, path) in NOT_ASKED or path == "/v1/session" and method == "DELETE":
