@@ -1,6 +1,7 @@
 // Every page, with 100 servers, 800 GPUs and 2000 clients: how soon it shows data, in both themes, on a small screen,
 // and what axe-core says of it.
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seriousFindings } from './accessible';
 import { openWindow, type Window } from './browser';
@@ -50,6 +51,15 @@ const shown: [name: string, address: string, selector: string][] = [
   ['about', 'about', '[data-fact="version"]'],
 ];
 const mostMs = 500;
+const mostLittleMs = 100;
+
+function little(page: Page): Promise<number> {
+  return page.evaluate(`new Promise((done) => {
+    const start = performance.now();
+    fetch('/v1/users').then((answer) => answer.text()).then(() => requestAnimationFrame(() =>
+      requestAnimationFrame(() => done(performance.now() - start))));
+  })`);
+}
 
 describe.each([
   { theme: 'light', dark: false, width: 1280, height: 720 },
@@ -64,28 +74,36 @@ describe.each([
   });
   afterAll(() => window.close());
 
-  test.each(shown)('%s', async (name, address, selector) => {
+  test.for(shown)('%s', async ([name, address, selector], { skip }) => {
     const { page } = window;
-    // Measured in the page: from the click on a link to the first frame with data. Once more when something else had
-    // the processor: what takes long by itself takes long each time.
+    // Measured in the page: from the click on a link to the first frame with data. A measurement counts when a request
+    // and two frames, which need next to nothing, come as they should just before and after: else something outside has
+    // the processor.
     let took = Infinity;
-    for (let attempt = 0; attempt < 3 && took >= mostMs; ++attempt) {
+    let counted = false;
+    for (let attempt = 0; attempt < 8 && took >= mostMs; ++attempt) {
       await page.evaluate(`location.hash = '#/${name === 'about' ? 'queue' : 'about'}'`);
       await page.waitForSelector(name === 'about' ? 'tr[data-key="claim-0"]' : '[data-fact="version"]');
-      took = (await page.evaluate(`new Promise((done) => {
+      const before = await little(page);
+      const measured = (await page.evaluate(`new Promise((done) => {
         const start = performance.now();
         const look = () => document.querySelector(${JSON.stringify(selector)})
           ? requestAnimationFrame(() => done(performance.now() - start)) : requestAnimationFrame(look);
         location.hash = ${JSON.stringify('#/' + address)};
         look();
       })`)) as number;
+      if (measured >= mostMs && Math.max(before, await little(page)) > mostLittleMs) continue;
+      counted = true;
+      took = measured;
     }
-    if (theme !== 'phone') expect(took, `${name} had its data after`).toBeLessThan(mostMs);
     await page.screenshot({ path: join(pictures(), `large-${theme}-${name}.png`) });
     const tooWide = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
     expect(tooWide, 'the page scrolls sideways by').toBeLessThanOrEqual(0);
     expect(await seriousFindings(page)).toEqual([]);
     expect(window.problems).toEqual([]);
     expect(window.foreign).toEqual([]);
+    if (theme === 'phone') return;
+    if (!counted) skip(`the machine was too busy to say how soon ${name} has its data; all else of it was tested`);
+    expect(took, `${name} had its data after`).toBeLessThan(mostMs);
   });
 });

@@ -101,18 +101,18 @@ export class SimulatedPool {
     if (this.broken !== null) return tell(this.broken, { error: 'as the test wants it; nothing to do' });
     if (request.method !== 'GET') return tell(405, { error: 'this pool cannot be changed; use a real one' });
     if (url.pathname === '/v1/history') return tell(200, history(url.searchParams));
-    const found = this.#lists[url.pathname] ?? this.#detail(url.pathname);
+    const found = this.#lists[url.pathname] ?? this.#detail(url.pathname, url.searchParams);
     if (found && this.texts !== null) return tell(200, withTexts(found, this.texts));
     return found ? tell(200, found) : tell(404, { error: 'no such path; see /v1/openapi.json' });
   }
 
-  #detail(path: string): unknown {
+  #detail(path: string, query: URLSearchParams): unknown {
     const parts = /^\/v1\/servers\/([^/]+)(\/health|\/logs)?$/.exec(path);
     const all = (this.#lists['/v1/servers'] as { servers: { id: string }[] }).servers;
     const server = parts && all.find((one) => one.id === decodeURIComponent(parts[1]));
     if (!server) return null;
     if (parts[2] === '/health') return healthOf();
-    if (parts[2] === '/logs') return { lines: logLines(), next: 12, lost: 0 };
+    if (parts[2] === '/logs') return { lines: query.has('after') ? [] : logLines(), next: 12, lost: 0 };
     return { ...(this.#lists['/v1/server'] as object), ...server };
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Column, matching, pageOf, pagesOf, rowsOfAPage, sorted } from './order';
+import { type Column, distinct, matching, pageOf, pagesOf, rowsOfAPage, sorted } from './order';
 
 interface Row {
   name: string;
@@ -41,6 +41,11 @@ describe('a list', () => {
     expect(names(matching(rows, columns, '0.5 pieces'))).toEqual(['node-9']);
     expect(matching(rows, columns, '  ')).toBe(rows);
     expect(matching(rows, columns, '<script>')).toEqual([]);
+  });
+
+  test('gives rows of the same key different ones, and the first its own', () => {
+    const keys = distinct([rows[0], rows[1], rows[0]], (row) => row.name).map((one) => one.key);
+    expect(keys).toEqual(['node-10', 'node-9', 'node-10\n1']);
   });
 
   test('has pages, and the last one for a number that is too great', () => {

@@ -52,6 +52,17 @@ function compare(a: Cell, b: Cell): number {
   return texts.compare(String(a), String(b));
 }
 
+// A key for each row. Should two rows have the same, they are both shown all the same.
+export function distinct<Row>(rows: Row[], keyOf: (row: Row) => string): { key: string; row: Row }[] {
+  const seen = new Map<string, number>();
+  return rows.map((row) => {
+    const key = keyOf(row);
+    const before = seen.get(key) ?? 0;
+    seen.set(key, before + 1);
+    return { key: before ? `${key}\n${before}` : key, row };
+  });
+}
+
 export function pagesOf(rows: number): number {
   return Math.max(1, Math.ceil(rows / rowsOfAPage));
 }
