@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "device/soft/test_device.h"
+#include "device/soft/test_kernels.h"
 
 namespace bitfusion::soft {
 namespace {
@@ -185,6 +186,40 @@ TEST_F(MemoryTest, OnePieceMappedTwice) {
     EXPECT_EQ(cu.cuMemUnmap(range, 2 * granule), CUDA_SUCCESS);
     EXPECT_EQ(free_bytes(), before);
     EXPECT_EQ(cu.cuMemAddressFree(range, 4 * granule), CUDA_SUCCESS);
+}
+
+TEST_F(MemoryTest, AnotherDeviceReachesWhatItAloneMayAccess) {
+    CUmemAllocationProp properties{};
+    properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+    properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
+    const size_t granule = size_t{2} << 20;
+    CUdeviceptr range = 0;
+    CUmemGenericAllocationHandle piece = 0;
+    ASSERT_EQ(cu.cuMemAddressReserve(&range, granule, 0, 0, 0), CUDA_SUCCESS);
+    ASSERT_EQ(cu.cuMemCreate(&piece, granule, &properties, 0), CUDA_SUCCESS);
+    ASSERT_EQ(cu.cuMemMap(range, granule, 0, piece, 0), CUDA_SUCCESS);
+    const CUmemAccessDesc access{{CU_MEM_LOCATION_TYPE_DEVICE, 1}, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+    ASSERT_EQ(cu.cuMemSetAccess(range, granule, &access, 1), CUDA_SUCCESS);
+    CUcontext other = nullptr;
+    CUmodule module = nullptr;
+    CUfunction add = nullptr;
+    ASSERT_EQ(cu.cuDevicePrimaryCtxRetain(&other, 1), CUDA_SUCCESS);
+    ASSERT_EQ(cu.cuCtxSetCurrent(other), CUDA_SUCCESS);
+    ASSERT_EQ(cu.cuModuleLoadData(&module, test::kPtx), CUDA_SUCCESS);
+    ASSERT_EQ(cu.cuModuleGetFunction(&add, module, "add"), CUDA_SUCCESS);
+    uint32_t value = 9;
+    uint32_t count = 64;
+    void* arguments[] = {&range, &value, &count};
+    EXPECT_EQ(cu.cuLaunchKernel(add, 1, 1, 1, 64, 1, 1, 0, nullptr, arguments, nullptr), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuCtxSynchronize(), CUDA_SUCCESS);
+    uint32_t seen = 0;
+    EXPECT_EQ(cu.cuMemcpyDtoH_v2(&seen, range + 4 * 63, 4), CUDA_SUCCESS);
+    EXPECT_EQ(seen, 9u);
+    EXPECT_EQ(cu.cuCtxSetCurrent(context), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuDevicePrimaryCtxRelease_v2(1), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuMemUnmap(range, granule), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuMemRelease(piece), CUDA_SUCCESS);
+    EXPECT_EQ(cu.cuMemAddressFree(range, granule), CUDA_SUCCESS);
 }
 
 TEST_F(MemoryTest, AdviceIsRemembered) {

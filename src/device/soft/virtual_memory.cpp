@@ -202,7 +202,11 @@ CUresult cuMemSetAccess(CUdeviceptr address, size_t bytes, const CUmemAccessDesc
                     allocation.readable = access[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
                     allocation.writable = access[i].flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
                 }
-                driver().virtual_arena->set_open(range.base, range.bytes, allocation.readable);
+                // One table says for all devices what is open.
+                bool open = allocation.readable;
+                for (const auto& [device, flags] : allocation.peer_access)
+                    open = open || flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
+                driver().virtual_arena->set_open(range.base, range.bytes, open);
             });
         }
         return CUDA_SUCCESS;
