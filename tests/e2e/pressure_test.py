@@ -59,6 +59,7 @@ for i in range(150000):
     launch()
     if i == 20000: say("under way")
 say(number())
+sys.stdin.readline()
 '''
 # Asks for 480 MiB, which come into pinned memory when they like.
 READ_MUCH = BEGIN + r'''
