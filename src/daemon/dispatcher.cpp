@@ -205,7 +205,12 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
         co_await probes_.serve(connection);
         co_return;
     }
-    const LeasePointer lease = leases_.by_ticket(hello->ticket);
+    LeasePointer lease = leases_.by_ticket(hello->ticket);
+    if (!lease) {
+        // Where another server schedules, it may have granted it a moment ago.
+        co_await leases_.catch_up();
+        lease = leases_.by_ticket(hello->ticket);
+    }
     if (!lease) {
         ++counters_.hello_ticket;
         BF_LOG("daemon", kInfo, "data connection from %s refused: no lease has its ticket", peer.c_str());

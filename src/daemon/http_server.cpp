@@ -14,6 +14,7 @@
 #include "daemon/backups.h"
 #include "daemon/dispatcher.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/listen.h"
 
 namespace bitfusion::daemon {
@@ -108,6 +109,7 @@ ApiRequest request_of(http::request<http::string_body>& request, const std::stri
     asked.machine = std::string(request["Bitfusion-Machine"]).substr(0, 64);
     asked.host = harmless(std::string(request["Bitfusion-Host"]), 255);
     asked.version = harmless(std::string(request["Bitfusion-Version"]), 64);
+    asked.forwarded = request.find(kForwardedHeader) != request.end();
     asked.body = std::move(request.body());
     asked.local_ip = local_ip;
     asked.peer_ip = peer_ip;
@@ -261,8 +263,8 @@ Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, Ends ends) {
         const auto response = response_of(reply, request.keep_alive());
         lowest.expires_after(kReplyDeadline);
         const auto [write_error, sent] = co_await http::async_write(*stream, response, kNoThrow);
-        if (write_error && reply.unsent)
-            leases_.end(reply.unsent->id, "its client went away while it was granted");
+        if (write_error && !reply.unsent.empty())
+            leases_.end(reply.unsent, "its client went away while it was granted");
         if (write_error || !response.keep_alive()) break;
     }
     if (refuse) {

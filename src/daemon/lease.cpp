@@ -97,6 +97,17 @@ void Leases::mirror() {
     changed_.ring();
 }
 
+Task<void> Leases::catch_up() {
+    co_await scheduler_.catch_up();
+    mirror();
+}
+
+std::vector<std::string> Leases::ids() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, lease] : leases_) ids.push_back(id);
+    return ids;
+}
+
 void Leases::take(const pool::Lease& granted) {
     auto note = lease_note_from(granted.note);
     auto memory = UsageMemory::make();
@@ -204,10 +215,10 @@ Task<void> Leases::gone(std::string id) {
 Task<void> Leases::end_all(std::string reason) {
     const auto all = leases_;
     for (const auto& [id, lease] : all) {
-        if (lease->persistent)
-            begin_end(lease, reason);  // its workers end; the pool keeps it for the next manager
-        else
-            end(id, reason);
+        // Whatever the pool says, and whether it can be asked or not. The lease of a session stays in the
+        // pool for the next manager.
+        begin_end(lease, reason);
+        if (!lease->persistent) end(id, reason);
     }
     for (;;) {
         bool busy = false;

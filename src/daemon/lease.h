@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "daemon/async.h"
@@ -108,6 +109,9 @@ class Leases {
     Bell& changed() { return changed_; }
     // Brings this room to what the pool says.
     void mirror();
+    // The same after hearing what the pool has decided by now, on a server that does not schedule itself.
+    Task<void> catch_up();
+    std::vector<std::string> ids() const;
     void stop() { tick_.cancel(); }
 
   private:

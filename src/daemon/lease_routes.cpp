@@ -10,6 +10,7 @@ using identity::Role;
 using nlohmann::json;
 
 constexpr const char* kNoLease = "no lease has this id; list them with GET /v1/leases";
+constexpr auto kOverDeadline = std::chrono::seconds(10);
 constexpr const char* kNoClaim = "no claim has this id: it was refused, given up or ended";
 
 json parts_of(const pool::Grant& grant, const Report& report, const Lease* with_use) {
@@ -42,16 +43,32 @@ bool Api::may_touch(const Asked& asked, const std::string& owner) const {
     return asked.caller.role >= Role::kOperator || owner == asked.caller.client;
 }
 
-json Api::grant_of(const pool::Lease& lease, const std::string& local_ip) const {
+Result<json> Api::grant_of(const pool::Lease& lease, const std::string& local_ip) {
     json grant = {{"id", lease.id},
                   {"state", "granted"},
                   {"server", lease.server},
-                  {"data_address", own_address(local_ip, place_.data_port)},
                   {"memory_mib", lease.grant.partition_mib},
-                  {"why_here", lease.why_here},
-                  {"devices", parts_of(lease.grant, parts_.inventory.report(), nullptr)}};
-    if (!place_.pin.empty()) grant["pin"] = place_.pin;
+                  {"why_here", lease.why_here}};
+    std::string pin = place_.pin;
+    if (lease.server == parts_.scheduler.self().id) {
+        grant["control_address"] = own_address(local_ip, place_.control_port);
+        grant["data_address"] = own_address(local_ip, place_.data_port);
+        grant["devices"] = parts_of(lease.grant, parts_.inventory.report(), nullptr);
+    } else {
+        const auto member = parts_.scheduler.member(lease.server);
+        if (!member) return tl::unexpected<Error>(member.error());
+        grant["control_address"] = member->control_address;
+        grant["data_address"] = member->data_address;
+        grant["devices"] = parts_of(lease.grant, Report(), nullptr);
+        pin = member->pin;
+    }
+    if (!pin.empty()) grant["pin"] = pin;
     return grant;
+}
+
+Reply Api::granted(const pool::Lease& lease, const std::string& local_ip, unsigned status) {
+    auto grant = grant_of(lease, local_ip);
+    return grant ? json_reply(std::move(*grant), status) : error_reply(grant.error());
 }
 
 Task<Reply> Api::create_lease(Asked asked) {
@@ -94,9 +111,9 @@ Task<Reply> Api::create_lease(Asked asked) {
         waiting.body["ticket"] = wire::to_hex(ticket);
         co_return waiting;
     }
-    Reply reply = json_reply(grant_of(*lease, asked.request.local_ip), 201);
+    Reply reply = granted(*lease, asked.request.local_ip, 201);
     reply.body["ticket"] = wire::to_hex(ticket);
-    reply.unsent = parts_.leases.by_id(claim.id);
+    reply.unsent = claim.id;
     co_return reply;
 }
 
@@ -112,7 +129,7 @@ Reply Api::get_claim(const Asked& asked) {
     lease = parts_.scheduler.pool()->lease(asked.id);
     if (standing->state == pool::Standing::State::kWaiting || lease == nullptr)
         return json_reply(waiting_json(asked.id, *standing));
-    return json_reply(grant_of(*lease, asked.request.local_ip));
+    return granted(*lease, asked.request.local_ip, 200);
 }
 
 Reply Api::delete_claim(const Asked& asked) {
@@ -149,12 +166,37 @@ Reply Api::list_claims(const Asked& asked) {
 Task<Reply> Api::delete_lease(Asked asked) {
     const LeasePointer lease = parts_.leases.by_id(asked.id);
     const pool::Pool* pool = parts_.scheduler.pool();
-    const pool::Lease* known = pool == nullptr ? nullptr : pool->lease(asked.id);
+    const pool::Lease* const known = pool == nullptr ? nullptr : pool->lease(asked.id);
     const std::string owner = lease ? lease->owner : known != nullptr ? known->client : "";
     if (owner.empty() || !may_touch(asked, owner)) co_return error_reply(404, kNoLease);
     parts_.leases.end(asked.id, owner == asked.caller.client ? "released" : "ended by " + asked.caller.name);
-    co_await parts_.leases.gone(asked.id);
+    if (lease) {
+        co_await parts_.leases.gone(asked.id);
+    } else {
+        co_await over(asked.id);
+        pool = parts_.scheduler.pool();
+        if (pool == nullptr || pool->lease(asked.id) != nullptr)
+            co_return json_reply({{"id", asked.id}, {"state", "ending"}}, 202);
+    }
     co_return json_reply({{"id", asked.id}, {"state", "ended"}});
+}
+
+// Returns when a lease of another server is over, or cannot be for some time: its server may be down.
+Task<void> Api::over(std::string id) {
+    Bell& changed = parts_.leases.changed();
+    const auto late = std::make_shared<bool>(false);
+    asio::steady_timer deadline(co_await asio::this_coro::executor, kOverDeadline);
+    deadline.async_wait([late, &changed](const boost::system::error_code& error) {
+        if (error) return;
+        *late = true;
+        changed.ring();
+    });
+    for (;;) {
+        const pool::Pool* pool = parts_.scheduler.pool();
+        const pool::Lease* lease = pool == nullptr ? nullptr : pool->lease(id);
+        if (lease == nullptr || !pool->room(lease->server).up || *late) co_return;
+        co_await changed.wait();
+    }
 }
 
 Reply Api::list_leases(const Asked& asked) {
@@ -179,14 +221,19 @@ Reply Api::list_leases(const Asked& asked) {
     return json_reply({{"leases", std::move(list)}});
 }
 
-Reply Api::hold_lease(const Asked& asked) {
-    const LeasePointer lease = parts_.leases.by_id(asked.id);
-    if (!lease || lease->ending || !may_touch(asked, lease->owner)) return error_reply(404, kNoLease);
+Task<Reply> Api::hold_lease(Asked asked) {
+    LeasePointer lease = parts_.leases.by_id(asked.id);
+    if (!lease) {
+        // Another server may have granted it a moment ago.
+        co_await parts_.leases.catch_up();
+        lease = parts_.leases.by_id(asked.id);
+    }
+    if (!lease || lease->ending || !may_touch(asked, lease->owner)) co_return error_reply(404, kNoLease);
     if (lease->held)
-        return error_reply(409, "the lease is held by another connection already; close that first");
+        co_return error_reply(409, "the lease is held by another connection already; close that first");
     Reply reply;
     reply.hold = lease;
-    return reply;
+    co_return reply;
 }
 
 }  // namespace bitfusion::daemon

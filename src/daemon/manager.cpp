@@ -20,6 +20,7 @@
 #include "daemon/control_tls.h"
 #include "daemon/dispatcher.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/gate.h"
 #include "daemon/gpu_lock.h"
 #include "daemon/http_server.h"
@@ -30,6 +31,7 @@
 #include "daemon/log_book.h"
 #include "daemon/look_routes.h"
 #include "daemon/observer.h"
+#include "daemon/peer.h"
 #include "daemon/pool_watch.h"
 #include "daemon/preferences.h"
 #include "daemon/probe.h"
@@ -148,14 +150,16 @@ void describe_store(store::Store& store, const Settings& settings, const pool::P
 class Manager {
   public:
     Manager(asio::io_context& io, const Settings& settings, const Installation& installation,
-            store::Store& store, Trust trust, std::string server_id)
+            store::Store& store, Trust trust, std::string server_id, std::unique_ptr<Peer> peer)
         : io_(io),
           settings_(settings),
           trust_(std::move(trust)),
           server_id_(std::move(server_id)),
+          peer_(std::move(peer)),
           children_(io),
           inventory_(io, children_, installation.worker, inventory_arguments(settings)),
           scheduler_(io, store),
+          forwarder_(peer_ ? std::make_unique<Forwarder>(io, scheduler_, *peer_) : nullptr),
           leases_(io, children_, counters_, scheduler_),
           observer_(io, settings, inventory_, leases_, counters_, root_of(installation.worker)),
           probes_(io),
@@ -170,7 +174,7 @@ class Manager {
           look_(settings, inventory_, counters_, observer_, probes_, installation.version),
           api_({inventory_, scheduler_, leases_, counters_, look_, gate_, sign_ins_, audit_, events_,
                 log_book_, console_, preferences_, watch_, trust_.registry ? &*trust_.registry : nullptr,
-                trust_.folder ? &*trust_.folder : nullptr, installation.version}),
+                trust_.folder ? &*trust_.folder : nullptr, forwarder_.get(), installation.version}),
           control_(io, settings, trust_.control.get(), api_, leases_, counters_),
           data_(io, settings, installation.worker, inventory_, leases_, counters_, probes_, admission()),
           signals_(io, SIGTERM, SIGINT) {
@@ -183,9 +187,10 @@ class Manager {
         observer_.ask_store([this, &store](health::Store* found) {
             describe_store(store, settings_, scheduler_.pool(), found);
         });
+        scheduler_.set_known([this] { return leases_.ids(); });
     }
 
-    Status open() {
+    Status open(const Cluster& cluster) {
         auto control = control_.listen();
         if (!control) return tl::unexpected(control.error());
         auto data = data_.listen();
@@ -202,6 +207,8 @@ class Manager {
         self.control_address = address_text(host, control_port_);
         self.data_address = address_text(host, data_port_);
         if (trust_.data) self.pin = link::hex_of(trust_.data->pin().data(), trust_.data->pin().size());
+        self.authority = trust_.folder && trust_.folder->authority();
+        if (peer_) scheduler_.set_cluster(cluster, *peer_);
         api_.set_place({control_port_, data_port_, settings_.advertise, self.pin});
         gate_.set_port(control_port_);
         look_.set_data_port(data_port_, self.pin);
@@ -299,6 +306,7 @@ class Manager {
         api_.close();
         log_book_.changed().ring();
         co_await leases_.end_all("the manager ends");
+        co_await scheduler_.leave();
         scheduler_.close();
         // Lets the connections that held a lease say so before the loop stops.
         co_await asio::post(io_, kNoThrow);
@@ -309,11 +317,13 @@ class Manager {
     const Settings& settings_;
     Trust trust_;
     std::string server_id_;
+    std::unique_ptr<Peer> peer_;  // null: this server is alone
     Counters counters_;
     GpuLocks locks_;
     Children children_;
     Inventory inventory_;
     Scheduler scheduler_;
+    std::unique_ptr<Forwarder> forwarder_;
     Leases leases_;
     Observer observer_;
     Probes probes_;
@@ -375,6 +385,19 @@ Result<Trust> open_trust(const Settings& settings, const StateFolder& folder, st
     return trust;
 }
 
+// How this server finds the others of its pool; null where its store is its own.
+Result<std::unique_ptr<Peer>> open_peer(asio::io_context& io, const Settings& settings, const Trust& trust) {
+    if (settings.etcd.empty()) return nullptr;
+    if (settings.advertise.empty() && (settings.listen == "0.0.0.0" || settings.listen == "::")) {
+        return fail("servers that share an etcd must know each other's addresses, and " + settings.listen +
+                    " is none; say under which address the others reach this server: --advertise ADDRESS");
+    }
+    if (!trust.folder) return Peer::make(io, "");
+    const auto authority = trust.folder->read("ca.crt");
+    if (!authority) return tl::unexpected(authority.error());
+    return Peer::make(io, *authority);
+}
+
 }  // namespace
 
 Status run_manager(const Settings& settings, const Installation& installation) {
@@ -408,8 +431,12 @@ Status run_manager(const Settings& settings, const Installation& installation) {
     auto io = std::make_unique<asio::io_context>(1);
     Settings effective = settings;
     if (!scratch) effective.state_dir = folder.path();
-    Manager manager(*io, effective, installation, **store, std::move(*trust), *server_id);
-    if (auto opened = manager.open(); !opened) return opened;
+    auto cluster = open_cluster(**store);
+    if (!cluster) return tl::unexpected(cluster.error());
+    auto peer = open_peer(*io, settings, *trust);
+    if (!peer) return tl::unexpected(peer.error());
+    Manager manager(*io, effective, installation, **store, std::move(*trust), *server_id, std::move(*peer));
+    if (auto opened = manager.open(*cluster); !opened) return opened;
     io->run();
     return manager.outcome();
 }

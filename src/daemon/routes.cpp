@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/audit.h"
 #include "daemon/dispatcher.h"
+#include "daemon/forward.h"
 #include "daemon/gate.h"
 #include "daemon/listen.h"
 #include "daemon/look_routes.h"
@@ -20,6 +21,7 @@ using nlohmann::json;
 
 constexpr auto kFresh = std::chrono::seconds(2);
 constexpr size_t kMostSightings = 16384;
+constexpr uint64_t kMostAttendanceBytes = uint64_t{1} << 20;
 
 std::vector<std::string> segments_of(const std::string& path) {
     std::vector<std::string> segments;
@@ -78,7 +80,7 @@ const std::vector<Route>& routes() {
             {verb::get, "/v1/leases", Role::kClient, &Api::list_leases},
             {verb::post, "/v1/leases", Role::kClient, nullptr, &Api::create_lease},
             {verb::delete_, "/v1/leases/{id}", Role::kClient, nullptr, &Api::delete_lease},
-            {verb::get, "/v1/leases/{id}/hold", Role::kClient, &Api::hold_lease},
+            {verb::get, "/v1/leases/{id}/hold", Role::kClient, nullptr, &Api::hold_lease},
             {verb::get, "/v1/claims", Role::kClient, &Api::list_claims},
             {verb::get, "/v1/claims/{id}", Role::kClient, &Api::get_claim},
             {verb::delete_, "/v1/claims/{id}", Role::kClient, &Api::delete_claim},
@@ -114,6 +116,7 @@ const std::vector<Route>& routes() {
 }
 
 uint64_t most_body_bytes(const std::string& target) {
+    if (target == kAttendancePath) return kMostAttendanceBytes;
     return target.starts_with("/v1/restore") ? kMostBackupBytes : 65536;
 }
 
@@ -170,6 +173,7 @@ Task<Reply> Api::answer(ApiRequest request) {
         asked.id = first;
         asked.second = second;
     }
+    if (asked.path.starts_with(kClusterPaths)) co_return co_await cluster(std::move(request), asked.path);
     // Who does not say who he is learns nothing, not even which paths there are.
     auto caller = parts_.gate.caller_of(request, found != nullptr && found->least == Role::kNobody);
     asked.request = std::move(request);
@@ -215,6 +219,11 @@ bool Api::may_send_much(const ApiRequest& request) const {
 }
 
 Task<Reply> Api::serve(const Route& route, Asked asked) {
+    const bool served_here = asked.path.starts_with("/v1/leases/") && parts_.leases.by_id(asked.id);
+    if (parts_.forwarder != nullptr && !served_here) {
+        auto elsewhere = co_await parts_.forwarder->answer(asked.request, asked.path);
+        if (elsewhere) co_return std::move(*elsewhere);
+    }
     if (route.serve_later != nullptr) co_return co_await (this->*route.serve_later)(std::move(asked));
     if (route.serve != nullptr) co_return (this->*route.serve)(asked);
     const auto server = query_value(asked.query, "server");
@@ -244,23 +253,21 @@ Task<Reply> Api::server(Asked asked) {
 
 Reply Api::server_reply(const std::string& local_ip) const {
     const Report& report = parts_.inventory.report();
-    const pool::Pool* pool = parts_.scheduler.pool();
     const std::string& self = parts_.scheduler.self().id;
-    const bool known = pool != nullptr && pool->server(self) != nullptr;
-    const pool::Room room = known ? pool->room(self) : pool::Room();
+    std::map<uint32_t, uint64_t> taken;
+    for (const pool::Lease& lease : parts_.scheduler.mine()) {
+        for (const pool::Part& part : lease.grant.parts) taken[part.ordinal] += part.memory_mib;
+    }
     json gpus = json::array();
     for (const Gpu& gpu : report.gpus) {
         json one = gpu.telemetry;
-        uint64_t free = known ? 0 : gpu.memory_mib;
-        for (const pool::Room::Device& device : room.devices) {
-            if (device.ordinal == gpu.ordinal) free = device.free_mib;
-        }
+        const uint64_t allocated = std::min(taken[gpu.ordinal], gpu.memory_mib);
         one["ordinal"] = gpu.ordinal;
         one["uuid"] = gpu.uuid;
         one["name"] = gpu.name;
         one["memory_mib"] = gpu.memory_mib;
-        one["free_mib"] = free;
-        one["allocated_mib"] = gpu.memory_mib - std::min(free, gpu.memory_mib);
+        one["free_mib"] = gpu.memory_mib - allocated;
+        one["allocated_mib"] = allocated;
         gpus.push_back(std::move(one));
     }
     return json_reply({{"version", parts_.version},
@@ -268,7 +275,8 @@ Reply Api::server_reply(const std::string& local_ip) const {
                        {"id", self},
                        {"hostname", parts_.scheduler.self().name},
                        {"leader", parts_.scheduler.leading()},
-                       {"accepts", !known || pool->server(self)->accepts},
+                       {"accepts", parts_.scheduler.accepts()},
+                       {"pool", parts_.scheduler.cluster().id},
                        {"up", true},
                        {"self", true},
                        {"secure", parts_.registry != nullptr},
@@ -279,7 +287,7 @@ Reply Api::server_reply(const std::string& local_ip) const {
                        {"cuda_version", report.cuda_version},
                        {"inventory_error", report.error},
                        {"running_tasks", parts_.leases.running()},
-                       {"waiting", pool != nullptr ? pool->waiting().size() : 0},
+                       {"waiting", parts_.scheduler.waiting()},
                        {"gpus", std::move(gpus)}});
 }
 

@@ -24,6 +24,7 @@
 namespace bitfusion::daemon {
 
 class Api;
+class Forwarder;
 class Audit;
 class ConsoleFiles;
 class Events;
@@ -42,7 +43,7 @@ struct Reply {
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
     LeasePointer hold;                     // the response stays open for as long as this lease is held
-    LeasePointer unsent;                   // a lease that ends when the reply cannot be delivered
+    std::string unsent;                    // a lease that ends when the reply cannot be delivered
     std::shared_ptr<Subscription> events;  // the response stays open and carries what is published
 };
 
@@ -66,6 +67,7 @@ struct ApiRequest {
     std::string if_match;
     std::string if_none_match;
     bool takes_gzip = false;
+    bool forwarded = false;  // by another server of the pool
 };
 
 // A request whose caller is known and may make it.
@@ -121,6 +123,7 @@ class Api {
         PoolWatch& watch;
         identity::Registry* registry;  // null: everybody is an administrator
         const StateFolder* folder;     // with the registry
+        Forwarder* forwarder;          // null: this server is alone
         std::string version;
     };
 
@@ -159,7 +162,7 @@ class Api {
     Reply list_leases(const Asked& asked);
     Task<Reply> create_lease(Asked asked);
     Task<Reply> delete_lease(Asked asked);
-    Reply hold_lease(const Asked& asked);
+    Task<Reply> hold_lease(Asked asked);
     Reply get_claim(const Asked& asked);
     Reply delete_claim(const Asked& asked);
     Reply list_claims(const Asked& asked);
@@ -190,6 +193,9 @@ class Api {
     Reply put_person(const Asked& asked);
     Reply delete_person(const Asked& asked);
 
+    // What servers of the pool say to each other; not part of the API.
+    Task<Reply> cluster(ApiRequest request, std::string path);
+
     Reply list_certificates(const Asked& asked);
     Reply rotate_certificate(const Asked& asked);
 
@@ -208,7 +214,9 @@ class Api {
     nlohmann::json server_words() const;
     Reply server_reply(const std::string& local_ip) const;
     std::string own_address(const std::string& local_ip, uint16_t port) const;
-    nlohmann::json grant_of(const pool::Lease& lease, const std::string& local_ip) const;
+    Result<nlohmann::json> grant_of(const pool::Lease& lease, const std::string& local_ip);
+    Reply granted(const pool::Lease& lease, const std::string& local_ip, unsigned status);
+    Task<void> over(std::string lease);
     bool may_touch(const Asked& asked, const std::string& owner) const;
     void end_leases_of(const std::string& token, const std::string& reason);
     nlohmann::json token_json(const identity::Token& token) const;

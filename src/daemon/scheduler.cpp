@@ -10,6 +10,8 @@ namespace {
 
 constexpr auto kTimeToLive = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr int kFarewells = 3;  // one says what is to end, the next that it is over
+constexpr auto kTellDeadline = std::chrono::seconds(5);
 
 std::string cuda_text(int64_t version) {
     return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
@@ -37,9 +39,19 @@ pool::Server server_of(const Member& self, const Report& report) {
     return server;
 }
 
+// The programs of a run ended with the workers of the process that was there before; a lease of request_gpus
+// goes on with new ones.
+void end_programs_of(const std::string& server, pool::Pool& pool, pool::Time now) {
+    for (const pool::Lease& lease : pool.records().leases) {
+        if (lease.server == server && !lease.persistent)
+            pool.end(lease.id, "the manager of its server was started again", now);
+    }
+}
+
 }  // namespace
 
-Scheduler::Scheduler(asio::io_context& io, store::Store& store) : store_(&store), tick_(io) {}
+Scheduler::Scheduler(asio::io_context& io, store::Store& store)
+    : io_(io), store_(&store), told_(io), tick_(io) {}
 
 pool::Time Scheduler::now() {
     return std::chrono::duration_cast<pool::Time>(Clock::now().time_since_epoch());
@@ -53,9 +65,17 @@ Error Scheduler::elsewhere() const {
             known ? 421 : 503};
 }
 
+void Scheduler::set_cluster(Cluster cluster, Peer& peer) {
+    cluster_ = std::move(cluster);
+    peer_ = &peer;
+}
+
 Status Scheduler::open(const Member& self, std::chrono::seconds auto_release) {
     self_ = self;
     auto_release_ = auto_release;
+    if (peer_ != nullptr) {
+        if (auto written = write_member(*store_, self_); !written) return written;
+    }
     schedule_tick();
     return lead();
 }
@@ -67,36 +87,196 @@ Status Scheduler::lead() {
     auto ledger = store::Ledger::open(*store_, std::move(*role), now());
     if (!ledger) return tl::unexpected<Error>(ledger.error());
     ledger_.emplace(std::move(*ledger));
-    // The programs of a run ended with the workers of the process that was here before; a lease of
-    // request_gpus goes on with new ones.
+    if (peer_ != nullptr) BF_LOG("daemon", kInfo, "this server schedules the pool from now on");
     auto begun = run([this](pool::Pool& pool, pool::Time now) -> Status {
         pool::Settings settings = pool.settings();
         settings.auto_release = auto_release_;
-        if (auto set = pool.set_settings(settings, now); !set) return set;
-        for (const pool::Lease& lease : pool.records().leases) {
-            if (lease.server == self_.id && !lease.persistent)
-                pool.end(lease.id, "the manager of its server was started again", now);
-        }
-        return {};
+        if (fresh_) end_programs_of(self_.id, pool, now);
+        return pool.set_settings(settings, now);
     });
-    if (begun && gpus_) begun = put_gpus(*gpus_);
-    if (!begun) ledger_.reset();
-    return begun;
+    if (!begun) {
+        step_down();
+        return begun;
+    }
+    if (gpus_) {
+        // Its own GPUs come when what they are still used for has ended; the pool goes on meanwhile.
+        if (auto put = put_gpus(*gpus_); !put) BF_LOG("daemon", kWarn, "%s", put.error().what.c_str());
+        if (changed_) changed_();
+    }
+    told_.ring();
+    return {};
+}
+
+void Scheduler::step_down() {
+    mine();
+    ledger_.reset();
+}
+
+Task<void> Scheduler::leave() {
+    attendance_.leaving = true;
+    if (ledger_ || peer_ == nullptr || !gpus_) co_return;
+    for (int round = 0; round < kFarewells && (round == 0 || attendance_.urgent()); ++round)
+        co_await catch_up();
 }
 
 void Scheduler::close() {
+    closed_ = true;
     tick_.cancel();
+    told_.ring();
     ledger_.reset();
+}
+
+std::string Scheduler::leader() {
+    if (ledger_) return self_.control_address;
+    const auto holder = store_->read(store::role_key(store::kScheduler));
+    for (const store::Entry& entry : holder ? holder->entries : std::vector<store::Entry>()) {
+        // Its own, from before it was started again.
+        if (entry.key == store::role_key(store::kScheduler) && entry.value != self_.control_address)
+            return entry.value;
+    }
+    return "";
+}
+
+Result<Member> Scheduler::member(const std::string& id) {
+    auto members = read_members(*store_);
+    if (!members) return tl::unexpected<Error>(members.error());
+    for (Member& member : *members) {
+        if (member.id == id) return std::move(member);
+    }
+    return fail("the pool has no server '" + id + "'; see its servers with: bitfusion list_gpus", 404);
+}
+
+bool Scheduler::accepts() const {
+    if (!ledger_) return orders_.accepts;
+    const pool::Server* server = ledger_->pool().server(self_.id);
+    return server == nullptr || server->accepts;
+}
+
+uint64_t Scheduler::waiting() const { return ledger_ ? ledger_->pool().waiting().size() : orders_.waiting; }
+
+std::vector<std::string> Scheduler::known_here() const {
+    return known_here_ ? known_here_() : std::vector<std::string>();
+}
+
+// What holds for a server that schedules and for one that does not alike.
+Status Scheduler::arrive(pool::Pool& pool, const Attendance& attendance, pool::Time now) {
+    const std::string& id = attendance.server.id;
+    if (auto put = pool.put_server(attendance.server, now); !put) return put;
+    for (const std::string& lease : attendance.over) {
+        const pool::Lease* known = pool.lease(lease);
+        if (known == nullptr || known->server != id) continue;
+        if (auto over = pool.over(lease, now); !over)
+            BF_LOG("daemon", kWarn, "%s", over.error().what.c_str());
+    }
+    if (attendance.fresh) end_programs_of(id, pool, now);
+    if (attendance.leaving) return pool.server_down(id, now);
+    if (!attendance.fresh && pool.room(id).up) return pool.server_heard(id, now);
+    return pool.server_up(id, attendance.leases, now);
 }
 
 Status Scheduler::put_gpus(const Report& report) {
     gpus_ = report;
-    if (!ledger_) return {};
-    return run([&](pool::Pool& pool, pool::Time now) -> Status {
-        if (auto put = pool.put_server(server_of(self_, report), now); !put) return put;
-        if (pool.room(self_.id).up) return pool.server_heard(self_.id, now);
-        return pool.server_up(self_.id, {}, now);
+    attendance_.server = server_of(self_, report);
+    attendance_.fresh = fresh_;
+    if (!ledger_) {
+        tell();
+        return {};
+    }
+    attendance_.leases = known_here();
+    auto arrived = run([&](pool::Pool& pool, pool::Time now) { return arrive(pool, attendance_, now); });
+    if (arrived) fresh_ = false;
+    return arrived;
+}
+
+Result<Orders> Scheduler::attend(const Attendance& attendance) {
+    const std::string& id = attendance.server.id;
+    return run([&](pool::Pool& pool, pool::Time now) -> Result<Orders> {
+        const auto own = [&](const std::string& lease) {
+            const pool::Lease* known = pool.lease(lease);
+            return known != nullptr && known->server == id;
+        };
+        Orders orders;
+        if (auto arrived = arrive(pool, attendance, now); !arrived) orders.error = arrived.error().what;
+        for (const auto& [lease, reason] : attendance.ends) {
+            if (own(lease)) pool.end(lease, reason, now);
+        }
+        for (const std::string& lease : attendance.heard) {
+            if (own(lease)) (void)pool.heartbeat(lease, now);
+        }
+        for (const std::string& lease : attendance.used) {
+            if (own(lease)) (void)pool.used(lease, now);
+        }
+        for (const pool::Lease* lease : pool.leases()) {
+            if (lease->server == id) orders.leases.push_back(*lease);
+        }
+        const pool::Server* server = pool.server(id);
+        orders.accepts = server == nullptr || server->accepts;
+        orders.waiting = pool.waiting().size();
+        return orders;
     });
+}
+
+void Scheduler::tell() {
+    if (peer_ == nullptr || ledger_ || !gpus_ || closed_) return;
+    if (tellings_begun_ != tellings_done_) {
+        tell_again_ = true;
+        return;
+    }
+    ++tellings_begun_;
+    asio::co_spawn(io_, tell_now(), asio::detached);
+}
+
+Task<void> Scheduler::tell_now() {
+    const std::string leader = this->leader();
+    Status told = fail("no server schedules just now", 503);
+    if (!leader.empty()) told = co_await tell_leader(leader);
+    const std::string trouble = told ? orders_.error : told.error().what;
+    if (!trouble.empty() && trouble != last_trouble_) BF_LOG("daemon", kWarn, "%s", trouble.c_str());
+    last_trouble_ = trouble;
+    ++tellings_done_;
+    told_.ring();
+    const bool again = tell_again_;
+    tell_again_ = false;
+    if (told && changed_ && !closed_) changed_();
+    if (again || (told && attendance_.urgent())) tell();
+}
+
+Task<Status> Scheduler::tell_leader(const std::string& leader) {
+    attendance_.fresh = fresh_;
+    attendance_.leases = known_here();
+    const Attendance told = attendance_;
+    PeerRequest request;
+    request.verb = boost::beast::http::verb::post;
+    request.target = kAttendancePath;
+    request.headers = {{"Authorization", "Bearer " + cluster_.secret}};
+    request.content_type = "application/json";
+    request.body = to_json(told);
+    const auto answer = co_await peer_->ask(leader, std::move(request), kTellDeadline);
+    if (!answer) co_return tl::unexpected<Error>(answer.error());
+    if (answer->status != 200)
+        co_return fail(
+            "server " + leader + " does not take this server into the pool: " + answer->body.substr(0, 300),
+            503);
+    auto orders = orders_from(answer->body);
+    if (!orders) co_return tl::unexpected<Error>(orders.error());
+    // Elected meanwhile: then the ledger knows better.
+    if (ledger_) co_return Status();
+    for (const std::string& lease : told.over) attendance_.over.erase(lease);
+    for (const auto& [lease, reason] : told.ends) attendance_.ends.erase(lease);
+    for (const std::string& lease : told.heard) attendance_.heard.erase(lease);
+    for (const std::string& lease : told.used) attendance_.used.erase(lease);
+    if (orders->error.empty()) fresh_ = false;
+    mine_ = std::move(orders->leases);
+    orders_ = std::move(*orders);
+    co_return Status();
+}
+
+Task<void> Scheduler::catch_up() {
+    if (ledger_ || peer_ == nullptr || !gpus_) co_return;
+    // One that is under way may have been answered before what we want to know was decided.
+    const uint64_t wanted = tellings_begun_ + 1;
+    tell();
+    while (tellings_done_ < wanted && !ledger_ && !closed_) co_await told_.wait();
 }
 
 Result<pool::Standing> Scheduler::submit(const pool::Claim& claim, const pool::Client& client) {
@@ -122,14 +302,27 @@ Status Scheduler::cancel(const std::string& claim) {
 }
 
 Status Scheduler::heartbeat(const std::string& lease) {
+    if (!ledger_ && peer_ != nullptr) {
+        attendance_.heard.insert(lease);
+        return {};
+    }
     return run([&](pool::Pool& pool, pool::Time now) { return pool.heartbeat(lease, now); });
 }
 
 Status Scheduler::used(const std::string& lease) {
+    if (!ledger_ && peer_ != nullptr) {
+        attendance_.used.insert(lease);
+        return {};
+    }
     return run([&](pool::Pool& pool, pool::Time now) { return pool.used(lease, now); });
 }
 
 Status Scheduler::end(const std::string& lease, const std::string& reason) {
+    if (!ledger_ && peer_ != nullptr) {
+        attendance_.ends.emplace(lease, reason);
+        tell();
+        return {};
+    }
     return run([&](pool::Pool& pool, pool::Time now) -> Status {
         pool.end(lease, reason, now);
         return {};
@@ -137,16 +330,23 @@ Status Scheduler::end(const std::string& lease, const std::string& reason) {
 }
 
 Status Scheduler::over(const std::string& lease) {
+    if (!ledger_ && peer_ != nullptr) {
+        attendance_.over.insert(lease);
+        std::erase_if(mine_, [&](const pool::Lease& one) { return one.id == lease; });
+        tell();
+        return {};
+    }
     return run([&](pool::Pool& pool, pool::Time now) { return pool.over(lease, now); });
 }
 
-std::vector<pool::Lease> Scheduler::mine() const {
-    std::vector<pool::Lease> leases;
-    if (!ledger_) return leases;
+const std::vector<pool::Lease>& Scheduler::mine() {
+    // What could not be written down may never have happened.
+    if (!ledger_ || !ledger_->good()) return mine_;
+    mine_.clear();
     for (const pool::Lease* lease : ledger_->pool().leases()) {
-        if (lease->server == self_.id) leases.push_back(*lease);
+        if (lease->server == self_.id) mine_.push_back(*lease);
     }
-    return leases;
+    return mine_;
 }
 
 void Scheduler::told() {
@@ -169,22 +369,34 @@ void Scheduler::schedule_tick() {
 void Scheduler::tick() {
     if (!ledger_) {
         if (auto led = lead(); !led) BF_LOG("daemon", kWarn, "%s", led.error().what.c_str());
+        if (!ledger_) tell();
         return;
     }
     const auto kept = ledger_->keep();
     if (kept && !*kept) {
         BF_LOG("daemon", kWarn, "this server no longer schedules");
-        ledger_.reset();
+        step_down();
         return;
     }
+    hand_over();
     const auto ticked = run([this](pool::Pool& pool, pool::Time now) -> Status {
         if (pool.server(self_.id) != nullptr) {
-            if (auto heard = pool.server_heard(self_.id, now); !heard) return heard;
+            const bool up = pool.room(self_.id).up;
+            auto heard = up ? pool.server_heard(self_.id, now) : pool.server_up(self_.id, known_here(), now);
+            if (!heard) return heard;
         }
         pool.tick(now);
         return {};
     });
     if (!ticked) BF_LOG("daemon", kWarn, "%s", ticked.error().what.c_str());
+}
+
+void Scheduler::hand_over() {
+    const Attendance before = std::exchange(attendance_, Attendance());
+    attendance_.server = before.server;
+    attendance_.leaving = before.leaving;
+    for (const std::string& lease : before.over) (void)over(lease);
+    for (const auto& [lease, reason] : before.ends) (void)end(lease, reason);
 }
 
 }  // namespace bitfusion::daemon

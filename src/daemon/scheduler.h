@@ -1,5 +1,7 @@
-// Scheduler: the daemon's door to the pool. It holds the ledger while this process has the role of the
-// scheduler, keeps time for it, and tells which of its leases are to be served here.
+// Scheduler: the daemon's door to the pool. One server of a pool schedules: it holds the ledger and keeps
+// time for it. The others tell it once a second, and whenever something happened, what became of their leases
+// (attendance.h), and hear which leases are theirs; when it is gone, the first that notices takes its place.
+// Requests that only the scheduling server can decide are handed on to it by forward.h.
 //
 // Every command is written down in the store before it returns. The daemon's thread only; a command waits for
 // the store. Errors carry HTTP statuses: those of the pool (pool.h), 421 when another server schedules (the
@@ -15,34 +17,45 @@
 
 #include "base/result.h"
 #include "daemon/async.h"
+#include "daemon/attendance.h"
 #include "daemon/inventory.h"
+#include "daemon/member.h"
+#include "daemon/peer.h"
 #include "store/ledger.h"
 
 namespace bitfusion::daemon {
 
-// One server of the pool, as the others are told of it. Its entry is in the store.
-struct Member {
-    std::string id;
-    std::string name;
-    std::string control_address;
-    std::string data_address;
-    std::string pin;  // of its key, hexadecimal; empty: not encrypted
-};
+// Where a server that does not schedule tells the one that does.
+constexpr char kAttendancePath[] = "/v1/cluster/attendance";
 
 class Scheduler {
   public:
     // `store` outlives it.
     Scheduler(asio::io_context& io, store::Store& store);
 
+    // How it finds the others; without it this server is alone. Before open(). `peer` outlives it.
+    void set_cluster(Cluster cluster, Peer& peer);
     // Takes the role where it is free. `auto_release` is the pool's default from now on.
     Status open(const Member& self, std::chrono::seconds auto_release);
+    // Tells the others that this server ends, once its last leases are over.
+    Task<void> leave();
     // Leaves the role to others.
     void close();
     void set_changed(std::function<void()> changed) { changed_ = std::move(changed); }
+    // Which leases this server still has something of; called when the pool has to know.
+    void set_known(std::function<std::vector<std::string>()> known) { known_here_ = std::move(known); }
 
     bool leading() const { return ledger_.has_value(); }
     const pool::Pool* pool() const { return ledger_ ? &ledger_->pool() : nullptr; }
     const Member& self() const { return self_; }
+    const Cluster& cluster() const { return cluster_; }
+    // The control address of the server that schedules; empty when there is none just now.
+    std::string leader();
+    // From the store; 404 where there is none.
+    Result<Member> member(const std::string& id);
+    // Whether new leases may come here, and how many claims wait: as last heard, where another schedules.
+    bool accepts() const;
+    uint64_t waiting() const;
 
     // This server's GPUs. Refused while leases hold what would vanish.
     Status put_gpus(const Report& report);
@@ -68,19 +81,46 @@ class Scheduler {
     }
 
     // The leases of this server.
-    std::vector<pool::Lease> mine() const;
+    const std::vector<pool::Lease>& mine();
+
+    // As the server that schedules: what another one tells.
+    Result<Orders> attend(const Attendance& attendance);
+    // As another one: returns when everything that is decided by now is known here too.
+    Task<void> catch_up();
 
   private:
     static pool::Time now();
     Error elsewhere() const;
     Status lead();
+    void step_down();
+    Status arrive(pool::Pool& pool, const Attendance& attendance, pool::Time now);
     void told();
     void schedule_tick();
     void tick();
+    // What was to be told to another server, told to the ledger.
+    void hand_over();
+    void tell();
+    Task<void> tell_now();
+    Task<Status> tell_leader(const std::string& leader);
+    std::vector<std::string> known_here() const;
 
+    asio::io_context& io_;
     store::Store* store_;
     std::optional<store::Ledger> ledger_;
     Member self_;
+    Cluster cluster_;
+    Peer* peer_ = nullptr;           // null: this server is alone
+    std::vector<pool::Lease> mine_;  // as last known
+    Attendance attendance_;          // what the leader has not acknowledged
+    Orders orders_;                  // its last
+    uint64_t tellings_begun_ = 0;
+    uint64_t tellings_done_ = 0;
+    bool tell_again_ = false;
+    bool fresh_ = true;  // nobody knows yet that this process has begun
+    bool closed_ = false;
+    std::string last_trouble_;
+    Bell told_;
+    std::function<std::vector<std::string>()> known_here_;
     std::chrono::seconds auto_release_{0};
     std::optional<Report> gpus_;
     std::function<void()> changed_;

@@ -129,10 +129,14 @@ Reply Api::put_token(const Asked& asked) {
 }
 
 void Api::end_leases_of(const std::string& token, const std::string& reason) {
-    const auto all = parts_.leases.all();
-    for (const auto& [id, lease] : all) {
-        if (lease->note.token == token) parts_.leases.end(id, reason);
+    std::vector<std::string> ids;
+    if (const pool::Pool* pool = parts_.scheduler.pool(); pool != nullptr) {
+        for (const pool::Lease* lease : pool->leases()) {
+            const auto note = lease_note_from(lease->note);
+            if (note && note->token == token) ids.push_back(lease->id);
+        }
     }
+    for (const std::string& id : ids) parts_.leases.end(id, reason);
 }
 
 Reply Api::delete_token(const Asked& asked) {

@@ -93,17 +93,19 @@ def children(pid):
 class Manager:
     """Insecure unless `secure`: then a pool of its own is begun in its folder, and `client_dir` is its administrator."""
 
-    def __init__(self, *arguments, environment=None, secure=False, state=None):
+    def __init__(self, *arguments, environment=None, secure=False, state=None, listen_on=(0, 0)):
         self.secure = secure
         self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-e2e-")
         ports = os.path.join(self.folder.name, "ports")
         self.log_path = os.path.join(self.folder.name, "log")
         self.log_file = open(self.log_path, "wb")
-        command = [BITFUSION, "manager", "--control-port", "0", "--data-port", "0", "--port-file", ports]
+        command = [BITFUSION, "manager", "--port-file", ports]
+        command += ["--control-port", str(listen_on[0]), "--data-port", str(listen_on[1])]
         command += ["--backend", "soft", *arguments]
         self.state = state or os.path.join(self.folder.name, "state")
         self.client_dir = os.path.join(self.state, "admin")
-        command += ["--state-dir", self.state] if secure or state else ["--insecure", "true"]
+        command += ["--state-dir", self.state] if secure or state else []
+        command += [] if secure else ["--insecure", "true"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log_file,
                                         env=clean_environment(TMPDIR=self.folder.name, **(environment or {})))
         self.ready_line = self.process.stdout.readline().decode()

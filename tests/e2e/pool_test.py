@@ -167,11 +167,11 @@ class Sessions(WithManager):
     def test_a_session_lives_without_anybody_and_through_a_restart(self):
         state = os.path.join(self.scratch.name, "state")
         self.manager.close()
-        self.manager = Manager(*self.arguments, "--insecure", "true", state=state)
+        self.manager = Manager(*self.arguments, state=state)
         self.addCleanup(lambda: self.manager.close())
         self.request()
         self.assertEqual(self.manager.stop(), 0)
-        self.manager = Manager(*self.arguments, "--insecure", "true", state=state)
+        self.manager = Manager(*self.arguments, state=state)
         self.assertEqual(self.manager.free()[0], 3072)
         lease = self.manager.leases()[0]
         self.assertTrue(lease["persistent"])
@@ -192,12 +192,12 @@ class Sessions(WithManager):
 class Restart(WithManager):
     def test_nothing_is_given_twice_after_kill_9_of_the_manager(self):
         with tempfile.TemporaryDirectory(prefix="bitfusion-e2e-") as state:
-            manager = Manager(*self.arguments, "--insecure", "true", state=state)
+            manager = Manager(*self.arguments, state=state)
             lease = manager.lease(memory_mib=1000)
             manager.process.kill()
             manager.process.wait()
             manager.close()
-            manager = Manager(*self.arguments, "--insecure", "true", state=state)
+            manager = Manager(*self.arguments, state=state)
             self.addCleanup(manager.close)
             # The program of the lease ended with its worker; its memory is free and its ticket worth nothing.
             self.assertEqual(manager.leases(), [])
@@ -210,7 +210,7 @@ class Restart(WithManager):
 
     def test_two_managers_do_not_share_a_database(self):
         with tempfile.TemporaryDirectory(prefix="bitfusion-e2e-") as state:
-            manager = Manager(*self.arguments, "--insecure", "true", state=state)
+            manager = Manager(*self.arguments, state=state)
             self.addCleanup(manager.close)
             second = subprocess.run([BITFUSION, "manager", "--insecure", "true", "--backend", "soft", "--control-port", "0",
                                      "--data-port", "0", "--state-dir", state], capture_output=True, text=True,

@@ -1,0 +1,37 @@
+// Forwarder: lets a server that does not schedule answer what only the scheduling one can decide: the request
+// goes on to it with its caller's own token, over TLS, and its reply comes back. While a new server takes the
+// role over, requests wait. The daemon's thread only.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/peer.h"
+#include "daemon/routes.h"
+#include "daemon/scheduler.h"
+
+namespace bitfusion::daemon {
+
+// Marks what came from another server, so that nothing goes in circles.
+constexpr const char* kForwardedHeader = "Bitfusion-Forwarded";
+// Everything that servers of a pool say to each other.
+constexpr const char* kClusterPaths = "/v1/cluster/";
+
+// Whether only the server that schedules can answer this.
+bool is_for_scheduler(boost::beast::http::verb verb, const std::string& path);
+
+class Forwarder {
+  public:
+    Forwarder(asio::io_context& io, Scheduler& scheduler, Peer& peer)
+        : io_(io), scheduler_(scheduler), peer_(peer) {}
+
+    // Nothing: this server is to answer itself.
+    Task<std::optional<Reply>> answer(const ApiRequest& request, std::string path);
+
+  private:
+    asio::io_context& io_;
+    Scheduler& scheduler_;
+    Peer& peer_;
+};
+
+}  // namespace bitfusion::daemon
