@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -15,6 +16,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <map>
 
 #include "cli/credentials.h"
 #include "cli/report.h"
@@ -111,14 +113,38 @@ http::request<http::string_body> request_of(const Endpoint& server, Method metho
     return request;
 }
 
+// Which of a server's addresses answered last: the others are not waited for again.
+std::map<std::string, Endpoint>& reached() {
+    static std::map<std::string, Endpoint> known;
+    return known;
+}
+
+std::vector<Endpoint> addresses_of(const Endpoint& server) {
+    std::vector<Endpoint> addresses = {server};
+    addresses.insert(addresses.end(), server.others.begin(), server.others.end());
+    if (const auto known = reached().find(server.text()); known != reached().end()) {
+        const auto at = std::find(addresses.begin(), addresses.end(), known->second);
+        if (at != addresses.end()) std::rotate(addresses.begin(), at, at + 1);
+    }
+    return addresses;
+}
+
 asio::awaitable<void> connect(Connection& connection, const Endpoint& server, Outcome* outcome) {
-    const tcp::endpoint endpoint(asio::ip::make_address(server.ip, outcome->error), server.port);
-    if (outcome->error) co_return;
-    connection.lowest().expires_after(kConnectDeadline);
-    const auto [error] = co_await connection.lowest().async_connect(endpoint, kNoThrow);
-    outcome->error = error;
-    outcome->connected = !error;
-    if (error || !connection.secure) co_return;
+    for (const Endpoint& address : addresses_of(server)) {
+        error_code ignored;
+        connection.lowest().socket().close(ignored);
+        outcome->error.clear();
+        const tcp::endpoint endpoint(asio::ip::make_address(address.ip, outcome->error), address.port);
+        if (outcome->error) continue;
+        connection.lowest().expires_after(kConnectDeadline);
+        const auto [error] = co_await connection.lowest().async_connect(endpoint, kNoThrow);
+        outcome->error = error;
+        outcome->connected = !error;
+        if (!outcome->connected) continue;
+        if (!server.others.empty()) reached()[server.text()] = address;
+        break;
+    }
+    if (!outcome->connected || !connection.secure) co_return;
     const auto [tls_error] =
         co_await connection.secure->async_handshake(asio::ssl::stream_base::client, kNoThrow);
     outcome->error = tls_error;

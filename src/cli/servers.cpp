@@ -55,21 +55,27 @@ std::string line_of(const std::string& path, const YAML::Mark& mark) {
     return path + " line " + std::to_string(mark.line + 1) + ": ";
 }
 
-// The address that worked before goes first; the others of a server are tried when it does not answer.
+// The address that worked before goes first.
 Status add_yaml_server(const YAML::Node& node, const std::string& path, std::vector<Endpoint>* servers) {
     std::vector<YAML::Node> addresses;
     if (node.IsMap() && node["reachable"] && node["reachable"].IsScalar() &&
         !node["reachable"].Scalar().empty())
         addresses.push_back(node["reachable"]);
-    else if (node.IsMap() && node["addresses"] && node["addresses"].IsSequence() &&
-             node["addresses"].size() > 0)
-        addresses.push_back(node["addresses"][0]);
+    if (node.IsMap() && node["addresses"] && node["addresses"].IsSequence()) {
+        for (const auto& address : node["addresses"]) addresses.push_back(address);
+    }
     if (addresses.empty())
         return fail(line_of(path, node.Mark()) +
                     "a server is {reachable: ip:port, addresses: [ip:port, ...]}; correct the file");
-    auto endpoint = parse_endpoint(addresses.front().as<std::string>());
-    if (!endpoint) return fail(line_of(path, addresses.front().Mark()) + endpoint.error().what);
-    add_once(servers, std::move(*endpoint));
+    std::vector<Endpoint> endpoints;
+    for (const YAML::Node& address : addresses) {
+        auto endpoint = parse_endpoint(address.as<std::string>());
+        if (!endpoint) return fail(line_of(path, address.Mark()) + endpoint.error().what);
+        add_once(&endpoints, std::move(*endpoint));
+    }
+    Endpoint server = endpoints.front();
+    server.others.assign(endpoints.begin() + 1, endpoints.end());
+    add_once(servers, std::move(server));
     return {};
 }
 
@@ -92,6 +98,11 @@ Result<std::vector<Endpoint>> parse_servers_yaml(const std::string& text, const 
 }
 
 }  // namespace
+
+bool Endpoint::loopback() const {
+    return (ip == "::1" || ip.starts_with("127.")) &&
+           std::all_of(others.begin(), others.end(), [](const Endpoint& other) { return other.loopback(); });
+}
 
 Result<Endpoint> parse_endpoint(const std::string& text) {
     const std::string whole = trimmed(text);

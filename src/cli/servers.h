@@ -3,8 +3,8 @@
 // First found wins: --server_list, --servers (a file), BITFUSION_SERVERS (a list), ~/.bitfusion/servers.conf,
 // /etc/bitfusion/servers.conf. A file has one server a line, `ip`, `ip:port` or `ip port`, '#' starts a
 // comment; or it is YAML, a mapping whose key `servers` is a list of {reachable: ip:port, addresses:
-// [ip:port, ...]}. A list has `ip` or `ip:port` separated by ';'. The port defaults to 56001; IPv6 addresses
-// with a port stand in brackets: [fd00::7]:56001. Files are only read.
+// [ip:port, ...]}: one server with all its addresses. A list has `ip` or `ip:port` separated by ';'. The port
+// defaults to 56001; IPv6 addresses with a port stand in brackets: [fd00::7]:56001. Files are only read.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,13 @@ constexpr uint16_t kDefaultControlPort = 56001;
 struct Endpoint {
     std::string ip;
     uint16_t port = kDefaultControlPort;
+    // The same server under other addresses, tried in turn where this one does not answer.
+    std::vector<Endpoint> others;
 
     bool v6() const { return ip.find(':') != std::string::npos; }
-    bool loopback() const { return ip == "::1" || ip.starts_with("127."); }
+    bool loopback() const;  // all of its addresses
     std::string text() const { return (v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(port); }
-    bool operator==(const Endpoint&) const = default;
+    bool operator==(const Endpoint& other) const { return ip == other.ip && port == other.port; }
 };
 
 Result<Endpoint> parse_endpoint(const std::string& text);

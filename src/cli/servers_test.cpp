@@ -51,8 +51,12 @@ TEST(Servers, TheYamlFormOfRelease35) {
     ASSERT_EQ(servers->size(), 2u);
     EXPECT_EQ((*servers)[0].text(), "172.31.51.20:56001");
     EXPECT_EQ((*servers)[1].text(), "172.31.51.26:56003");
-    for (const char* text :
-         {"servers: 7\n", "servers:\n- 7\n", "servers:\n- reachable: [\n", "servers: []\n"})
+    // The one that worked before is not tried twice.
+    ASSERT_EQ((*servers)[0].others.size(), 1u);
+    EXPECT_EQ((*servers)[0].others[0].text(), "10.0.0.1:56001");
+    EXPECT_TRUE((*servers)[1].others.empty());
+    for (const char* text : {"servers:\n- addresses: [10.0.0.1, host]\n", "servers: 7\n", "servers:\n- 7\n",
+                             "servers:\n- reachable: [\n", "servers: []\n"})
         EXPECT_FALSE(parse_servers_text(text, "f")) << text;
     const auto wrong =
         parse_servers_text("servers:\n- reachable: 10.0.0.1\n- reachable: host:1\n", "servers.conf");

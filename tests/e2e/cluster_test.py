@@ -101,6 +101,14 @@ class Cluster(WithCluster):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertNotIn("cannot reach", result.stderr)
 
+    def test_all_addresses_of_a_server_are_tried(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as servers:
+            unused = ["127.0.0.1:%d" % port for port in free_ports(40)[38:]]
+            servers.write("servers:\n- reachable: %s\n  addresses: [\"%s\", \"%s\"]\n" % (*unused, self.manager.control))
+            servers.flush()
+            result = self.run_cli("run", "-n", "1", "-s", servers.name, "--", "echo", "ran")
+            self.assertEqual((result.returncode, result.stdout), (0, "ran\n"), result.stderr)
+
     def test_a_server_that_ends_properly_gives_everything_back_at_once(self):
         number = self.follower()
         holder = self.hold(servers=self.managers[number].control)
