@@ -160,6 +160,7 @@ Result<Request> clients_request(const AdminOptions& o) {
 
 Result<Request> servers_request(const AdminOptions& o) {
     if (o.verb == "list") return Request{Method::kGet, "/v1/servers", nullptr};
+    if (o.verb == "invite") return Request{Method::kPost, "/v1/invitations", json::object()};
     const std::string one = "/v1/servers/" + escaped(o.arguments[0]);
     if (o.verb == "remove")
         return Request{Method::kDelete, one + (o.has("force") ? "?force=true" : ""), nullptr};
@@ -245,6 +246,8 @@ std::string text_of(const AdminOptions& o, const json& body) {
         if (value.is_array() && (o.verb == "list" || o.verb == "show" || o.verb == "waiting"))
             return table(value, columns_of(o));
     }
+    // Alone on its line: it goes into a file as it is.
+    if (o.verb == "invite") return cell(body.value("invitation", json())) + "\n";
     std::string text;
     for (const auto& [key, value] : body.items()) text += key + ": " + cell(value) + "\n";
     return text;

@@ -44,6 +44,8 @@ constexpr Verb kVerbs[] = {
     {"clients", "idle", "ID MINUTES", "",
      "takes GPUs back that were idle for so long; 0 never; default: the pool's"},
     {"servers", "list", "", "", "the pool's servers"},
+    {"servers", "invite", "", "",
+     "prints an invitation for one more server, good once and for an hour (bitfusion init --join)"},
     {"servers", "drain", "ID", "", "starts nothing new; what runs may finish"},
     {"servers", "accept", "ID", "", "ends a drain"},
     {"servers", "remove", "ID", "force!", "takes it out of the pool; --force ends what runs there"},
@@ -53,8 +55,7 @@ constexpr Verb kVerbs[] = {
     {"settings", "show", "", "", "what holds for all clients and servers"},
     {"settings", "set", "KEY VALUE", "", "quota, idle_limit_minutes or auto_release_seconds"},
     {"tls-certs", "show", "", "", "the pool's authority and the server's certificate"},
-    {"tls-certs", "rotate", "", "",
-     "another key and certificate for the server, in force when it is started again"},
+    {"tls-certs", "rotate", "", "", "another key and certificate for the server, in force without a restart"},
 };
 
 std::vector<std::string> words_of(const char* text) {

@@ -4,12 +4,15 @@
 #include <climits>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
+#include <iostream>
 #include <optional>
 #include <string>
 
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "cli/servers.h"
 #include "daemon/init.h"
 #include "daemon/manager.h"
 
@@ -66,6 +69,18 @@ int manager(const cli::ManagerOptions& options, const std::string& root) {
     return cli::kFailure;
 }
 
+// Its first word: what `bitfusion servers invite` printed.
+std::string invitation_from(const std::string& path) {
+    std::string text;
+    if (path == "-") {
+        std::cin >> text;
+    } else {
+        std::ifstream in(path);
+        in >> text;
+    }
+    return text;
+}
+
 int init(const cli::InitOptions& options) {
     const auto settings = settings_of(options.manager);
     if (!settings) {
@@ -76,10 +91,25 @@ int init(const cli::InitOptions& options) {
     wanted.client_dir = options.client_dir.empty() ? daemon::usual_client_folder() : options.client_dir;
     wanted.names = options.names;
     wanted.authority_dir = options.authority;
+    if (!options.join.empty() || !options.invitation.empty()) {
+        const auto address = cli::parse_endpoint(options.join);
+        if (!address) {
+            cli::say_error("--join: " + address.error().what);
+            return cli::kUsage;
+        }
+        wanted.join = address->text();
+        wanted.invitation = invitation_from(options.invitation);
+    }
     const auto done = daemon::initialise(*settings, wanted);
     if (!done) {
         cli::say_error(done.error().what);
         return cli::kFailure;
+    }
+    if (!wanted.join.empty()) {
+        std::string text = "This server is of the pool of " + wanted.join + " now.\nWritten:\n";
+        for (const std::string& file : done->files) text += "  " + file + "\n";
+        return cli::print(text + "Next: start the manager with the pool's store: bitfusion manager --etcd " +
+                          done->etcd + "\n");
     }
     std::string text = "The pool is begun. Administrator's token: " + done->token_id + "\nWritten:\n";
     for (const std::string& file : done->files) text += "  " + file + "\n";

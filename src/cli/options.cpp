@@ -14,7 +14,8 @@ constexpr uint64_t kMostGpus = 64;
 constexpr uint64_t kMostMemoryMib = UINT64_C(1) << 40;
 
 struct Raw {
-    std::string gpus, memory, partition, timeout, list, file, topic, config, session, client_dir, authority;
+    std::string gpus, memory, partition, timeout, list, file, topic, config, session, client_dir, authority,
+        join, invitation;
     std::vector<std::string> words;
     std::vector<std::string> filters;
     std::vector<std::string> names;
@@ -74,6 +75,11 @@ class Tree {
         init->add_option(
             "--authority", raw_.authority,
             "state folder (ca.crt, ca.key) of the pool that this server joins, instead of a new pool");
+        init->add_option(
+            "--join", raw_.join,
+            "control address of a server of the pool that this one joins, instead of a new pool");
+        init->add_option("--invitation", raw_.invitation,
+                         "file with the pool's invitation (bitfusion servers invite), -: standard input");
         CLI::App* config = add_manager(
             service_flags, "config", "",
             "bitfusion config show: every setting of the manager, its value and where it comes from.");
@@ -332,7 +338,9 @@ Result<Command> command_of(Tree& tree, const std::string& name,
         options.flags.emplace("roles", name == "resource_scheduler" ? "server,scheduler" : name);
         return options;
     }
-    if (name == "init") return InitOptions{{raw.flags, raw.config}, raw.client_dir, raw.names, raw.authority};
+    if (name == "init")
+        return InitOptions{{raw.flags, raw.config}, raw.client_dir, raw.names,
+                           raw.authority,           raw.join,       raw.invitation};
     if (name == "config") {
         if (raw.topic != "show")
             return fail("config has no verb '" + raw.topic + "'; write: bitfusion config show");

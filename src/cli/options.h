@@ -85,6 +85,8 @@ struct InitOptions {
     std::string client_dir;  // empty: ~/.bitfusion
     std::vector<std::string> names;
     std::string authority;
+    std::string join;        // ip or ip:port of a server of the pool that this one joins
+    std::string invitation;  // file with it, "-": standard input
 };
 
 // `bitfusion config show`

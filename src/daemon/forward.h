@@ -16,6 +16,9 @@ namespace bitfusion::daemon {
 constexpr const char* kForwardedHeader = "Bitfusion-Forwarded";
 // Everything that servers of a pool say to each other.
 constexpr const char* kClusterPaths = "/v1/cluster/";
+constexpr const char* kAuthorityPath = "/v1/cluster/authority";
+constexpr const char* kJoinPath = "/v1/cluster/join";
+constexpr const char* kCertificatePath = "/v1/cluster/certificate";
 
 // Whether only the server that schedules can answer this.
 bool is_for_scheduler(boost::beast::http::verb verb, const std::string& path);
@@ -27,6 +30,8 @@ class Forwarder {
 
     // Nothing: this server is to answer itself.
     Task<std::optional<Reply>> answer(const ApiRequest& request, std::string path);
+
+    Peer& peer() { return peer_; }
 
   private:
     asio::io_context& io_;

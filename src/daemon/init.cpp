@@ -10,6 +10,7 @@
 #include <ctime>
 #include <memory>
 
+#include "daemon/join.h"
 #include "daemon/listen.h"
 #include "identity/bundle.h"
 #include "identity/registry.h"
@@ -118,9 +119,14 @@ Result<Initialised> initialise(const Settings& settings, const InitOptions& opti
                     "bitfusion token "
                     "list; to begin anew, move the folder away first");
     }
+    const std::vector<std::string> names = names_of_server(settings, options);
+    if (!options.join.empty()) {
+        auto joined = join_pool(folder, options.join, options.invitation, names);
+        if (!joined) return tl::unexpected(joined.error());
+        return Initialised{"", std::move(joined->files), std::move(joined->etcd)};
+    }
     if (auto made = folder.make(); !made) return tl::unexpected(made.error());
     const std::time_t now = time(nullptr);
-    const std::vector<std::string> names = names_of_server(settings, options);
     const auto authority = authority_for(options, names.front(), now);
     if (!authority) return tl::unexpected(authority.error());
     const auto server = identity::make_server_certificate(*authority, names, now);

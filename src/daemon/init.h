@@ -22,11 +22,15 @@ struct InitOptions {
     std::string client_dir;  // gets the administrator's ca.crt, client.yaml and servers.conf; empty: none
     std::vector<std::string> names;  // more names and addresses of this server
     std::string authority_dir;       // ca.crt and ca.key of a pool that exists; empty: a new pool
+    // Where both are given the server joins that pool (join.h).
+    std::string join;  // control address of one of its servers
+    std::string invitation;
 };
 
 struct Initialised {
-    std::string token_id;  // the administrator's
+    std::string token_id;  // the administrator's; empty for a server that joined
     std::vector<std::string> files;
+    std::string etcd;  // of the pool that it joined
 };
 
 Result<Initialised> initialise(const Settings& settings, const InitOptions& options);

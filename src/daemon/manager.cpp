@@ -174,11 +174,14 @@ class Manager {
           look_(settings, inventory_, counters_, observer_, probes_, installation.version),
           api_({inventory_, scheduler_, leases_, counters_, look_, gate_, sign_ins_, audit_, events_,
                 log_book_, console_, preferences_, watch_, trust_.registry ? &*trust_.registry : nullptr,
-                trust_.folder ? &*trust_.folder : nullptr, forwarder_.get(), installation.version}),
+                trust_.folder ? &*trust_.folder : nullptr, store, forwarder_.get(), installation.version}),
           control_(io, settings, trust_.control.get(), api_, leases_, counters_),
           data_(io, settings, installation.worker, inventory_, leases_, counters_, probes_, admission()),
           signals_(io, SIGTERM, SIGINT) {
-        scheduler_.set_changed([this] { leases_.mirror(); });
+        scheduler_.set_changed([this] {
+            leases_.mirror();
+            renew_data();
+        });
         observer_.ask_queue([this] {
             const pool::Pool* pool = scheduler_.pool();
             return pool == nullptr ? std::nullopt : std::optional(pool->waiting().size());
@@ -208,8 +211,10 @@ class Manager {
         self.data_address = address_text(host, data_port_);
         if (trust_.data) self.pin = link::hex_of(trust_.data->pin().data(), trust_.data->pin().size());
         self.authority = trust_.folder && trust_.folder->authority();
-        if (peer_) scheduler_.set_cluster(cluster, *peer_);
-        api_.set_place({control_port_, data_port_, settings_.advertise, self.pin});
+        scheduler_.set_cluster(cluster, peer_.get());
+        api_.set_place({control_port_, data_port_, settings_.advertise, self.pin, settings_.etcd});
+        api_.set_renewed([this] { return renew(); });
+        self_ = self;
         gate_.set_port(control_port_);
         look_.set_data_port(data_port_, self.pin);
         if (auto opened = scheduler_.open(self, settings_.auto_release_timeout); !opened) return opened;
@@ -241,6 +246,32 @@ class Manager {
         std::vector<std::string> uuids;
         for (const Gpu& gpu : inventory_.report().gpus) uuids.push_back(gpu.uuid);
         return locks_.take(uuids);
+    }
+
+    // The control port's next connections have the new certificate. The data port's key is in the hands of
+    // those who have leases: it changes when there is none.
+    Status renew() {
+        if (auto used = use_certificate(*trust_.control, *trust_.folder); !used) return used;
+        renewed_ = true;
+        renew_data();
+        return {};
+    }
+
+    void renew_data() {
+        if (!renewed_ || !leases_.all().empty()) return;
+        auto next = link::TlsServer::open(trust_.folder->server_certificate(), trust_.folder->server_key());
+        if (!next) {
+            BF_LOG("daemon", kError, "%s", next.error().what.c_str());
+            return;
+        }
+        renewed_ = false;
+        *trust_.data = std::move(*next);
+        self_.pin = link::hex_of(trust_.data->pin().data(), trust_.data->pin().size());
+        api_.set_pin(self_.pin);
+        look_.set_data_port(data_port_, self_.pin);
+        if (auto told = scheduler_.set_self(self_); !told)
+            BF_LOG("daemon", kError, "%s", told.error().what.c_str());
+        BF_LOG("daemon", kInfo, "the data port has the new certificate's key");
     }
 
     Task<void> begin() {
@@ -342,6 +373,8 @@ class Manager {
     asio::signal_set signals_;
     uint16_t control_port_ = 0;
     uint16_t data_port_ = 0;
+    Member self_;
+    bool renewed_ = false;  // the data port still has the old key
     bool ending_ = false;
     Status outcome_;
 };
@@ -353,9 +386,8 @@ Status begin_pool(const Settings& settings, const StateFolder& folder) {
     if (!settings.loopback()) {
         return fail("this server belongs to no pool yet (" + folder.path() +
                     " has no certificate): run 'bitfusion init' " +
-                    "on the pool's first server once, or copy the authority of the pool that it joins: "
-                    "bitfusion init "
-                    "--authority FOLDER");
+                    "on the pool's first server once, or join a pool: bitfusion servers invite on one of its "
+                    "servers, then here: bitfusion init --join ADDRESS --invitation FILE");
     }
     InitOptions options;
     options.client_dir = usual_client_folder();
@@ -433,6 +465,11 @@ Status run_manager(const Settings& settings, const Installation& installation) {
     if (!scratch) effective.state_dir = folder.path();
     auto cluster = open_cluster(**store);
     if (!cluster) return tl::unexpected(cluster.error());
+    if (const auto joined = folder.read(kPoolFile); joined && *joined != cluster->id) {
+        return fail("this server joined the pool " + *joined + ", and its store is that of another pool, " +
+                    cluster->id + "; give it the etcd of its pool (--etcd), or move " + folder.path() +
+                    " away to join another");
+    }
     auto peer = open_peer(*io, settings, *trust);
     if (!peer) return tl::unexpected(peer.error());
     Manager manager(*io, effective, installation, **store, std::move(*trust), *server_id, std::move(*peer));

@@ -115,8 +115,11 @@ constexpr const char* kDocument = R"json({
     "get": {"summary": "The pool's authority and the server's certificate",
       "responses": {"200": {"description": "certificates", "content": {"application/json": {"schema": {"type": "object", "required": ["certificates"], "properties": {"certificates": {"type": "array", "items": {"type": "object"}}}}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "403": {"$ref": "#/components/responses/Forbidden"}}}},
   "/v1/certificates/rotate": {
-    "post": {"summary": "Another key and certificate for this server, in force when it is started again",
+    "post": {"summary": "Another key and certificate for this server, in force at once for the control port, for data connections when no lease is left that knows the old key",
       "responses": {"200": {"description": "rotated", "content": {"application/json": {"schema": {"type": "object"}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "403": {"$ref": "#/components/responses/Forbidden"}, "409": {"$ref": "#/components/responses/Conflict"}}}},
+  "/v1/invitations": {
+    "post": {"summary": "Let one more server join the pool, once, within an hour: its text is for bitfusion init --join",
+      "responses": {"201": {"description": "the invitation", "content": {"application/json": {"schema": {"type": "object", "required": ["invitation", "expires"], "properties": {"invitation": {"type": "string"}, "expires": {"type": "string"}}}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "403": {"$ref": "#/components/responses/Forbidden"}, "409": {"$ref": "#/components/responses/Conflict"}}}},
   "/v1/openapi.json": {
     "get": {"summary": "This document",
       "responses": {"200": {"description": "OpenAPI 3.0", "content": {"application/json": {"schema": {"type": "object"}}}}}}},

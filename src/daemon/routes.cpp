@@ -107,7 +107,8 @@ const std::vector<Route>& routes() {
             {verb::put, "/v1/users/{id}", Role::kAdmin, &Api::put_person},
             {verb::delete_, "/v1/users/{id}", Role::kAdmin, &Api::delete_person},
             {verb::get, "/v1/certificates", Role::kViewer, &Api::list_certificates},
-            {verb::post, "/v1/certificates/rotate", Role::kAdmin, &Api::rotate_certificate},
+            {verb::post, "/v1/certificates/rotate", Role::kAdmin, nullptr, &Api::rotate_certificate},
+            {verb::post, "/v1/invitations", Role::kAdmin, &Api::create_invitation},
         };
         list.insert(list.end(), look_routes().begin(), look_routes().end());
         return list;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <boost/beast/http/verb.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -104,8 +105,9 @@ class Api {
     struct Place {
         uint16_t control_port = 0;
         uint16_t data_port = 0;
-        std::string advertised;  // address or name; empty: the one by which the client came
-        std::string pin;         // of the data port's key; empty: not encrypted
+        std::string advertised;         // address or name; empty: the one by which the client came
+        std::string pin;                // of the data port's key; empty: not encrypted
+        std::vector<std::string> etcd;  // endpoints of the pool's store; empty: this server's own
     };
     struct Parts {
         Inventory& inventory;
@@ -123,12 +125,16 @@ class Api {
         PoolWatch& watch;
         identity::Registry* registry;  // null: everybody is an administrator
         const StateFolder* folder;     // with the registry
-        Forwarder* forwarder;          // null: this server is alone
+        store::Store& store;
+        Forwarder* forwarder;  // null: this server is alone
         std::string version;
     };
 
     explicit Api(Parts parts) : parts_(std::move(parts)) {}
     void set_place(Place place) { place_ = std::move(place); }
+    void set_pin(const std::string& pin) { place_.pin = pin; }
+    // Called when another certificate lies in the state folder; fails where it cannot be used.
+    void set_renewed(std::function<Status()> renewed) { renewed_ = std::move(renewed); }
     // Called after every refresh of the inventory that this room asked for.
     void take_inventory();
     // Makes the pool and the observer follow what administrators prefer.
@@ -195,9 +201,10 @@ class Api {
 
     // What servers of the pool say to each other; not part of the API.
     Task<Reply> cluster(ApiRequest request, std::string path);
+    Reply create_invitation(const Asked& asked);
 
     Reply list_certificates(const Asked& asked);
-    Reply rotate_certificate(const Asked& asked);
+    Task<Reply> rotate_certificate(Asked asked);
 
   private:
     Task<Reply> serve(const Route& route, Asked asked);
@@ -217,6 +224,10 @@ class Api {
     Result<nlohmann::json> grant_of(const pool::Lease& lease, const std::string& local_ip);
     Reply granted(const pool::Lease& lease, const std::string& local_ip, unsigned status);
     Task<void> over(std::string lease);
+    Task<Reply> let_join(ApiRequest request);
+    // A certificate for the request in this body: by this server's own authority, or by whoever has it.
+    Task<Reply> sign_somewhere(std::string body);
+    Reply sign_here(const std::string& body);
     bool may_touch(const Asked& asked, const std::string& owner) const;
     void end_leases_of(const std::string& token, const std::string& reason);
     nlohmann::json token_json(const identity::Token& token) const;
@@ -230,6 +241,9 @@ class Api {
     std::map<std::string, Sighting> sightings_;  // of clients, since the start
     Clock::time_point started_ = Clock::now();
     size_t log_waiters_ = 0;
+    std::function<Status()> renewed_;
+    Clock::time_point login_second_;
+    int logins_ = 0;
     bool closed_ = false;
 };
 

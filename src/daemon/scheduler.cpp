@@ -65,9 +65,9 @@ Error Scheduler::elsewhere() const {
             known ? 421 : 503};
 }
 
-void Scheduler::set_cluster(Cluster cluster, Peer& peer) {
+void Scheduler::set_cluster(Cluster cluster, Peer* peer) {
     cluster_ = std::move(cluster);
-    peer_ = &peer;
+    peer_ = peer;
 }
 
 Status Scheduler::open(const Member& self, std::chrono::seconds auto_release) {
@@ -78,6 +78,11 @@ Status Scheduler::open(const Member& self, std::chrono::seconds auto_release) {
     }
     schedule_tick();
     return lead();
+}
+
+Status Scheduler::set_self(const Member& self) {
+    self_ = self;
+    return peer_ == nullptr ? Status() : write_member(*store_, self_);
 }
 
 Status Scheduler::lead() {

@@ -33,8 +33,8 @@ class Scheduler {
     // `store` outlives it.
     Scheduler(asio::io_context& io, store::Store& store);
 
-    // How it finds the others; without it this server is alone. Before open(). `peer` outlives it.
-    void set_cluster(Cluster cluster, Peer& peer);
+    // How it finds the others; null: this server is alone. Before open(). `peer` outlives it.
+    void set_cluster(Cluster cluster, Peer* peer);
     // Takes the role where it is free. `auto_release` is the pool's default from now on.
     Status open(const Member& self, std::chrono::seconds auto_release);
     // Tells the others that this server ends, once its last leases are over.
@@ -48,6 +48,8 @@ class Scheduler {
     bool leading() const { return ledger_.has_value(); }
     const pool::Pool* pool() const { return ledger_ ? &ledger_->pool() : nullptr; }
     const Member& self() const { return self_; }
+    // Other facts of this server, for the others.
+    Status set_self(const Member& self);
     const Cluster& cluster() const { return cluster_; }
     // The control address of the server that schedules; empty when there is none just now.
     std::string leader();

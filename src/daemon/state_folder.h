@@ -4,6 +4,7 @@
 //   ca.crt ca.key          the authority; the key only on servers that may enrol others
 //   server.crt server.key  this server
 //   server.id              its id in the pool
+//   pool.id                of a server that joined: the pool's id; no other pool's store is opened
 //   pool.db                the database (store/open.h), unless the pool has etcd
 //
 // Files are complete or absent: written beside their place and renamed.
@@ -15,6 +16,8 @@
 #include "identity/certificate.h"
 
 namespace bitfusion::daemon {
+
+constexpr const char* kPoolFile = "pool.id";
 
 class StateFolder {
   public:

@@ -190,22 +190,28 @@ Reply Api::list_certificates(const Asked&) {
     return json_reply({{"certificates", std::move(list)}});
 }
 
-Reply Api::rotate_certificate(const Asked&) {
-    if (parts_.folder == nullptr) return insecure_reply();
+Task<Reply> Api::rotate_certificate(Asked) {
+    if (parts_.folder == nullptr) co_return insecure_reply();
     const auto old = parts_.folder->read("server.crt");
     const auto facts =
         old ? identity::facts_of(*old) : Result<identity::CertificateFacts>(tl::unexpected(old.error()));
-    if (!facts) return error_reply(503, facts.error().what);
-    const auto authority = parts_.folder->authority();
-    if (!authority) return error_reply(409, authority.error().what);
-    const auto next = identity::make_server_certificate(*authority, facts->names, time(nullptr));
-    if (!next) return error_reply(503, next.error().what);
-    for (const auto& [name, content] :
-         {std::pair("server.key", &next->key), std::pair("server.crt", &next->certificate)}) {
-        if (auto written = parts_.folder->write(name, *content); !written)
-            return error_reply(503, written.error().what);
-    }
-    return json_reply({{"state", "rotated"}, {"in_force", "when the manager is started again"}});
+    if (!facts) co_return error_reply(503, facts.error().what);
+    const auto request = identity::make_signing_request(facts->names);
+    if (!request) co_return error_reply(503, request.error().what);
+    std::string asked = json{{"request", request->request}}.dump();
+    Reply reply = co_await sign_somewhere(std::move(asked));
+    if (reply.status != 200) co_return reply;
+    const std::string certificate = reply.body.value("certificate", "");
+    const auto authority = parts_.folder->read("ca.crt");
+    if (!authority || !identity::signed_by(certificate, *authority))
+        co_return error_reply(503,
+                              "the new certificate is not of this pool's authority; nothing was changed");
+    Status written = parts_.folder->write("server.key", request->key);
+    if (written) written = parts_.folder->write("server.crt", certificate);
+    if (!written) co_return error_reply(503, written.error().what);
+    if (auto used = renewed_ ? renewed_() : Status(); !used) co_return error_reply(503, used.error().what);
+    co_return json_reply(
+        {{"state", "rotated"}, {"in_force", "at once; for data connections when no lease has the old key"}});
 }
 
 }  // namespace bitfusion::daemon

@@ -8,7 +8,9 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <memory>
 
 namespace bitfusion::identity {
@@ -25,8 +27,16 @@ using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>>;
 using Memory = std::unique_ptr<BIO, Freeing<BIO_free_all>>;
 using Number = std::unique_ptr<BIGNUM, Freeing<BN_free>>;
+using Request = std::unique_ptr<X509_REQ, Freeing<X509_REQ_free>>;
+struct FreeExtensions {
+    void operator()(STACK_OF(X509_EXTENSION) * list) const {
+        sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+    }
+};
+using Extensions = std::unique_ptr<STACK_OF(X509_EXTENSION), FreeExtensions>;
 using Names = std::unique_ptr<GENERAL_NAMES, Freeing<GENERAL_NAMES_free>>;
 
+constexpr size_t kMostNames = 64;
 constexpr long kDay = 24 * 3600;
 
 tl::unexpected<Error> trouble(const std::string& what) {
@@ -76,14 +86,9 @@ struct Draft {
                    1 &&
                X509_set_pubkey(c, key.get()) == 1;
     }
-    Result<KeyPair> finish() const {
-        const Memory certificate_text(BIO_new(BIO_s_mem()));
-        const Memory key_text(BIO_new(BIO_s_secmem()));
-        if (PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1 ||
-            PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
-            return trouble("cannot write a certificate");
-        }
-        return KeyPair{text_of(certificate_text.get()), text_of(key_text.get())};
+    std::string text() const {
+        const Memory memory(BIO_new(BIO_s_mem()));
+        return PEM_write_bio_X509(memory.get(), certificate.get()) == 1 ? text_of(memory.get()) : "";
     }
 };
 
@@ -113,10 +118,8 @@ std::string address_text(const ASN1_OCTET_STRING* bytes) {
     return text;
 }
 
-std::vector<std::string> names_of(X509* certificate) {
+std::vector<std::string> texts_of(const Names& names) {
     std::vector<std::string> out;
-    const Names names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
         if (name->type == GEN_DNS) {
@@ -127,6 +130,72 @@ std::vector<std::string> names_of(X509* certificate) {
         }
     }
     return out;
+}
+
+std::vector<std::string> names_of(X509* certificate) {
+    return texts_of(Names(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr))));
+}
+
+// "DNS:host,IP:10.0.0.7"
+Result<std::string> alternatives_of(const std::vector<std::string>& names) {
+    if (names.empty()) return fail("a server's certificate needs a name or address");
+    if (names.size() > kMostNames) return fail("a server has at most 64 names and addresses");
+    std::string alternatives;
+    for (const std::string& name : names) {
+        const bool good =
+            !name.empty() && name.size() <= 253 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == ':';
+            });
+        if (!good) return fail("'" + name + "' is no host name and no address");
+        alternatives += (alternatives.empty() ? "" : ",") + alternative_name(name);
+    }
+    return alternatives;
+}
+
+std::string key_text_of(EVP_PKEY* key) {
+    const Memory text(BIO_new(BIO_s_secmem()));
+    const bool written =
+        PEM_write_bio_PrivateKey(text.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1;
+    return written ? text_of(text.get()) : "";
+}
+
+Result<KeyPair> finish(const Draft& draft) {
+    KeyPair pair{draft.text(), key_text_of(draft.key.get())};
+    if (pair.certificate.empty() || pair.key.empty()) return trouble("cannot write a certificate");
+    return pair;
+}
+
+// The draft becomes a server's certificate of this authority.
+Status complete(Draft& draft, const KeyPair& authority, const std::vector<std::string>& names,
+                std::time_t now) {
+    const Certificate issuer = certificate_from(authority.certificate);
+    const Memory key_text(BIO_new_mem_buf(authority.key.data(), static_cast<int>(authority.key.size())));
+    const Key issuer_key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+    if (issuer == nullptr || issuer_key == nullptr)
+        return trouble("the authority's certificate or key cannot be read");
+    const auto alternatives = alternatives_of(names);
+    if (!alternatives) return tl::unexpected<Error>(alternatives.error());
+    X509* c = draft.certificate.get();
+    if (!draft.begin(names.front().substr(0, 64), kServerDays, now) ||
+        X509_set_issuer_name(c, X509_get_subject_name(issuer.get())) != 1 ||
+        !add_extension(c, issuer.get(), NID_basic_constraints, "critical,CA:FALSE") ||
+        !add_extension(c, issuer.get(), NID_key_usage, "critical,digitalSignature") ||
+        !add_extension(c, issuer.get(), NID_ext_key_usage, "serverAuth") ||
+        !add_extension(c, issuer.get(), NID_authority_key_identifier, "keyid:always") ||
+        !add_extension(c, issuer.get(), NID_subject_alt_name, *alternatives) ||
+        X509_sign(c, issuer_key.get(), EVP_sha256()) == 0) {
+        return trouble("cannot make the server's certificate");
+    }
+    return {};
+}
+
+bool is_p256(const EVP_PKEY* key) {
+    char group[64] = "";
+    size_t length = 0;
+    return key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, &length) == 1 &&
+           std::string(group, length) == "prime256v1";
 }
 
 }  // namespace
@@ -142,36 +211,54 @@ Result<KeyPair> make_authority(const std::string& pool, std::time_t now) {
         X509_sign(c, draft.key.get(), EVP_sha256()) == 0) {
         return trouble("cannot make the pool's authority");
     }
-    return draft.finish();
+    return finish(draft);
 }
 
 Result<KeyPair> make_server_certificate(const KeyPair& authority, const std::vector<std::string>& names,
                                         std::time_t now) {
-    const Certificate issuer = certificate_from(authority.certificate);
-    const Memory key_text(BIO_new_mem_buf(authority.key.data(), static_cast<int>(authority.key.size())));
-    const Key issuer_key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
-    if (issuer == nullptr || issuer_key == nullptr)
-        return trouble("the authority's certificate or key cannot be read");
-    if (names.empty()) return fail("a server's certificate needs a name or address");
-    std::string alternatives;
-    for (const std::string& name : names) {
-        if (name.empty() || name.find_first_of(",\n\r ") != std::string::npos)
-            return fail("'" + name + "' is no host name and no address");
-        alternatives += (alternatives.empty() ? "" : ",") + alternative_name(name);
-    }
     Draft draft;
-    X509* c = draft.certificate.get();
-    if (!draft.begin(names.front().substr(0, 64), kServerDays, now) ||
-        X509_set_issuer_name(c, X509_get_subject_name(issuer.get())) != 1 ||
-        !add_extension(c, issuer.get(), NID_basic_constraints, "critical,CA:FALSE") ||
-        !add_extension(c, issuer.get(), NID_key_usage, "critical,digitalSignature") ||
-        !add_extension(c, issuer.get(), NID_ext_key_usage, "serverAuth") ||
-        !add_extension(c, issuer.get(), NID_authority_key_identifier, "keyid:always") ||
-        !add_extension(c, issuer.get(), NID_subject_alt_name, alternatives) ||
-        X509_sign(c, issuer_key.get(), EVP_sha256()) == 0) {
-        return trouble("cannot make the server's certificate");
+    if (auto made = complete(draft, authority, names, now); !made) return tl::unexpected(made.error());
+    return finish(draft);
+}
+
+Result<SigningRequest> make_signing_request(const std::vector<std::string>& names) {
+    const auto alternatives = alternatives_of(names);
+    if (!alternatives) return tl::unexpected<Error>(alternatives.error());
+    const Key key(EVP_EC_gen("P-256"));
+    const Request request(X509_REQ_new());
+    const Extensions extensions(sk_X509_EXTENSION_new_null());
+    X509_EXTENSION* wanted =
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternatives->c_str());
+    if (key == nullptr || request == nullptr || extensions == nullptr || wanted == nullptr ||
+        sk_X509_EXTENSION_push(extensions.get(), wanted) <= 0) {
+        X509_EXTENSION_free(wanted);
+        return trouble("cannot make a request for a certificate");
     }
-    return draft.finish();
+    const Memory text(BIO_new(BIO_s_mem()));
+    if (X509_REQ_add_extensions(request.get(), extensions.get()) != 1 ||
+        X509_REQ_set_pubkey(request.get(), key.get()) != 1 ||
+        X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0 ||
+        PEM_write_bio_X509_REQ(text.get(), request.get()) != 1) {
+        return trouble("cannot make a request for a certificate");
+    }
+    return SigningRequest{text_of(text.get()), key_text_of(key.get())};
+}
+
+Result<std::string> sign_request(const KeyPair& authority, const std::string& pem, std::time_t now) {
+    const Memory memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const Request request(PEM_read_bio_X509_REQ(memory.get(), nullptr, nullptr, nullptr));
+    Key key(request == nullptr ? nullptr : X509_REQ_get_pubkey(request.get()));
+    // Signed with its own key: whoever sends it has it.
+    if (key == nullptr || !is_p256(key.get()) || X509_REQ_verify(request.get(), key.get()) != 1)
+        return trouble("this is no request for a certificate with an EC P-256 key");
+    const Extensions wanted(X509_REQ_get_extensions(request.get()));
+    const Names names(
+        static_cast<GENERAL_NAMES*>(X509V3_get_d2i(wanted.get(), NID_subject_alt_name, nullptr, nullptr)));
+    Draft draft;
+    draft.key = std::move(key);
+    if (auto made = complete(draft, authority, texts_of(names), now); !made)
+        return tl::unexpected(made.error());
+    return draft.text();
 }
 
 Result<CertificateFacts> facts_of(const std::string& pem) {

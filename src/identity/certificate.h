@@ -27,6 +27,16 @@ Result<KeyPair> make_authority(const std::string& pool, std::time_t now);
 Result<KeyPair> make_server_certificate(const KeyPair& authority, const std::vector<std::string>& names,
                                         std::time_t now);
 
+// What a server sends that wants a certificate: its key never leaves it.
+struct SigningRequest {
+    std::string request;  // PEM
+    std::string key;      // PEM, a secret
+};
+Result<SigningRequest> make_signing_request(const std::vector<std::string>& names);
+// The certificate for the request's own key, which must be EC P-256, and its own names. Whatever else it asks
+// for is not granted.
+Result<std::string> sign_request(const KeyPair& authority, const std::string& request, std::time_t now);
+
 struct CertificateFacts {
     std::string subject;
     std::string issuer;

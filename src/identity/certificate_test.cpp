@@ -45,5 +45,34 @@ TEST(Certificate, RefusesNonsense) {
     EXPECT_FALSE(signed_by("x", authority->certificate));
 }
 
+TEST(Certificate, AServerAsksForOneAndKeepsItsKey) {
+    const std::time_t now = 1'800'000'000;
+    const auto authority = make_authority("pool", now);
+    ASSERT_TRUE(authority);
+    const auto request = make_signing_request({"node2", "10.0.0.8", "fd00::8"});
+    ASSERT_TRUE(request) << request.error().what;
+    EXPECT_EQ(request->request.find("PRIVATE KEY"), std::string::npos);
+    const auto certificate = sign_request(*authority, request->request, now);
+    ASSERT_TRUE(certificate) << certificate.error().what;
+    EXPECT_TRUE(signed_by(*certificate, authority->certificate));
+    const auto facts = facts_of(*certificate);
+    ASSERT_TRUE(facts);
+    EXPECT_EQ(facts->names, (std::vector<std::string>{"node2", "10.0.0.8", "fd00::8"}));
+}
+
+TEST(Certificate, ARequestThatWasTouchedIsNotSigned) {
+    const std::time_t now = 1'800'000'000;
+    const auto authority = make_authority("pool", now);
+    auto request = make_signing_request({"node2"})->request;
+    EXPECT_FALSE(sign_request(*authority, "", now));
+    EXPECT_FALSE(sign_request(*authority, authority->certificate, now));
+    // Another letter in the middle: its name, its key or its signature is not what was signed.
+    char& letter = request[request.size() / 2];
+    letter = letter == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(sign_request(*authority, request, now));
+    EXPECT_FALSE(make_signing_request({"a,IP:10.0.0.1"}));
+    EXPECT_FALSE(make_signing_request({}));
+}
+
 }  // namespace
 }  // namespace bitfusion::identity

@@ -1,0 +1,128 @@
+"""A second server joins a pool by an invitation, and certificates that are rotated are used without a restart."""
+import hashlib
+import ssl
+import unittest
+
+from cluster import *
+
+
+class Join(WithManager):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if ETCD is None:
+            raise unittest.SkipTest("SKIPPED, NOT TESTED: etcd is not installed (Debian package etcd-server)")
+
+    def setUp(self):
+        self.etcd = Etcd(1)
+        self.addCleanup(self.etcd.close)
+        self.store = ("--etcd", self.etcd.endpoints[0])
+        self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-join-")
+        self.addCleanup(self.folder.cleanup)
+        self.manager = Manager(*self.store, secure=True)
+        self.addCleanup(self.manager.close)
+        self.state = os.path.join(self.folder.name, "second")
+
+    def admin(self, *words, server=None):
+        environment = clean_environment(BITFUSION_SERVERS=(server or self.manager).control,
+                                        BITFUSION_CLIENT_DIR=self.manager.client_dir)
+        return subprocess.run([BITFUSION, *words], capture_output=True, text=True, env=environment, timeout=DEADLINE)
+
+    def invitation(self):
+        made = self.admin("servers", "invite")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        path = os.path.join(self.folder.name, "invitation")
+        with open(path, "w") as out:
+            out.write(made.stdout)
+        return path
+
+    def join(self, invitation, address=None, state=None):
+        return subprocess.run([BITFUSION, "init", "--join", address or self.manager.control, "--invitation", invitation,
+                               "--state-dir", state or self.state], capture_output=True, text=True,
+                              env=clean_environment(), timeout=DEADLINE)
+
+    def second(self):
+        manager = Manager(*self.store, secure=True, state=self.state)
+        self.addCleanup(manager.close)
+        manager.client_dir = self.manager.client_dir
+        return manager
+
+    def test_a_server_joins_and_the_authoritys_key_stays_where_it_is(self):
+        result = self.join(self.invitation())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("--etcd " + self.etcd.endpoints[0], result.stdout)
+        self.assertEqual(sorted(os.listdir(self.state)), ["ca.crt", "pool.id", "server.crt", "server.key"])
+        second = self.second()
+
+        def both_up():
+            servers = json.loads(self.admin("servers", "list", "--json", server=second).stdout)["servers"]
+            return len([server for server in servers if server["up"]]) == 2
+        wait_until(both_up, "both servers are in the pool")
+        self.assertFalse(os.path.exists(os.path.join(self.state, "ca.key")))
+        self.assertEqual(self.admin("token", "list", server=second).returncode, 0)
+
+    def test_an_invitation_is_good_once(self):
+        invitation = self.invitation()
+        self.assertEqual(self.join(invitation).returncode, 0)
+        again = self.join(invitation, state=self.state + "2")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("unknown or was used already", again.stderr)
+        self.assertFalse(os.path.exists(self.state + "2"))
+
+    def test_a_foreign_pool_is_not_joined(self):
+        foreign = Manager(secure=True)
+        self.addCleanup(foreign.close)
+        result = self.join(self.invitation(), address=foreign.control)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("belongs to another pool than the invitation", result.stderr)
+        malformed = os.path.join(self.folder.name, "malformed")
+        with open(malformed, "w") as out:
+            out.write("bfj-nonsense\n")
+        result = self.join(malformed)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("this is no invitation", result.stderr)
+
+    def test_a_pool_with_a_store_of_its_own_invites_nobody(self):
+        alone = Manager(secure=True)
+        self.addCleanup(alone.close)
+        environment = clean_environment(BITFUSION_SERVERS=alone.control, BITFUSION_CLIENT_DIR=alone.client_dir)
+        result = subprocess.run([BITFUSION, "servers", "invite"], capture_output=True, text=True, env=environment,
+                                timeout=DEADLINE)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("start it with --etcd", result.stderr)
+
+    def test_who_joined_opens_no_other_pools_store(self):
+        self.assertEqual(self.join(self.invitation()).returncode, 0)
+        with self.assertRaisesRegex(AssertionError, "give it the etcd of its pool"):
+            Manager(secure=True, state=self.state)
+
+    def rotate(self, manager):
+        before = ssl.get_server_certificate(manager.address("control"))
+        rotated = self.admin("tls-certs", "rotate", server=manager)
+        self.assertEqual(rotated.returncode, 0, rotated.stderr)
+        after = ssl.get_server_certificate(manager.address("control"))
+        self.assertNotEqual(before, after)
+        shown = json.loads(self.admin("tls-certs", "show", "--json", server=manager).stdout)["certificates"]
+        self.assertEqual(hashlib.sha256(ssl.PEM_cert_to_DER_cert(after)).hexdigest(), shown[1]["fingerprint"])
+
+    def test_a_rotated_certificate_is_used_at_once(self):
+        lease = self.manager.lease(memory_mib=64)
+        self.rotate(self.manager)
+        # Who has a lease knows the data port by its old key.
+        self.assertEqual(self.manager.lease(memory_mib=64)["pin"], lease["pin"])
+        for held in self.manager.leases():
+            self.assertEqual(self.manager.ask("DELETE", "/v1/leases/" + held["id"])[0], 200)
+        wait_until(lambda: self.renewed(self.manager, lease["pin"]), "the data port has the new key")
+
+    def test_who_joined_rotates_without_the_authoritys_key(self):
+        self.assertEqual(self.join(self.invitation()).returncode, 0)
+        self.rotate(self.second())
+
+    def renewed(self, manager, old):
+        lease = manager.lease(memory_mib=64)
+        manager.ask("DELETE", "/v1/leases/" + lease["id"])
+        return lease["pin"] != old
+
+
+if __name__ == "__main__":
+    unittest.main()
