@@ -28,6 +28,7 @@ PeerRequest request_for(const ApiRequest& request) {
                     {"Bitfusion-Machine", request.machine},
                     {"Bitfusion-Host", request.host},
                     {"Bitfusion-Version", request.version}};
+    if (!request.if_match.empty()) next.headers.emplace_back("If-Match", request.if_match);
     if (!request.bearer.empty()) next.headers.emplace_back("Authorization", "Bearer " + request.bearer);
     next.content_type = request.content_type;
     next.body = request.body;

@@ -242,8 +242,6 @@ class Api {
     Clock::time_point started_ = Clock::now();
     size_t log_waiters_ = 0;
     std::function<Status()> renewed_;
-    Clock::time_point login_second_;
-    int logins_ = 0;
     bool closed_ = false;
 };
 
