@@ -2,7 +2,7 @@
 # All tests of this machine. The last line is "N passed, N failed, N skipped"; what was skipped stands before it with
 # the reason. The exit code is 0 when nothing failed.
 #
-# usage: ./test.sh                              the release build: every test
+# usage: ./test.sh [--fuzz]                     the release build: every test; --fuzz: each fuzzer for a moment too
 #        ./test.sh --sanitize address|thread    a build with g++'s sanitizers: the tests that they can say something about
 #
 # Installs the Debian packages that are missing (as root or with sudo), then builds into build/, build-address/ or
@@ -13,10 +13,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . packaging/stages.sh
 
-usage="usage: ./test.sh [--sanitize address|thread]"
+usage="usage: ./test.sh [--fuzz | --sanitize address|thread]"
 preset=release
+fuzz=no
 case "$#:${1:-}:${2:-}" in
 0::) ;;
+1:--fuzz:) fuzz=yes ;;
 2:--sanitize:address | 2:--sanitize:thread) preset=$2 ;;
 *) die "$usage" ;;
 esac
@@ -176,6 +178,10 @@ console() {
 # Each of libFuzzer's targets for a moment; longer runs: tests/fuzz/run.sh.
 fuzzers() {
     local target status
+    if [ "$fuzz" = no ]; then
+        verdict skipped "fuzz" "not asked for: ./test.sh --fuzz builds the fuzzers with clang and runs each for 20 s"
+        return
+    fi
     for target in ptx worker image wire text; do
         say "fuzz $target"
         status=0

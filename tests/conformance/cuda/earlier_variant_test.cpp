@@ -23,6 +23,8 @@ TEST_F(EarlierVariant, RowsOfArraysWithSizesOf32Bits) {
     CODE_OK(first.code());
     CODE_OK(second.code());
     std::vector<uint32_t> back(64);
+    // Driver 580 has these forms for contexts of CUDA 3.1 alone; no program that asks by name gets them.
+    if (!answers_misuse()) GTEST_SKIP() << "the driver itself refuses them in contexts of today";
     CU_OK(cuMemcpyHtoA, first, 0u, sent_.data(), 256u);
     CU_OK(cuMemcpyAtoA, second, 128u, first, 0u, 128u);
     CU_OK(cuMemcpyAtoH, back.data(), second, 128u, 128u);

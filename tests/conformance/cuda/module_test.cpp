@@ -213,6 +213,7 @@ TEST_F(ModuleContent, AttributesOfFunctions) {
 }
 
 TEST(ModuleLoading, IsLazyOrEager) {
+    CU_OK(cuInit, 0);
     CUmoduleLoadingMode mode{};
     CU_OK(cuModuleGetLoadingMode, &mode);
     EXPECT_TRUE(mode == CU_MODULE_EAGER_LOADING || mode == CU_MODULE_LAZY_LOADING);

@@ -192,7 +192,6 @@ TEST_F(ShareableHandle, AnImportHasTheSameProperties) {
     CUmemAllocationProp told{};
     CU_OK(cuMemGetAllocationPropertiesFromHandle, &told, imported);
     EXPECT_EQ(told.type, properties.type);
-    EXPECT_EQ(told.requestedHandleTypes, properties.requestedHandleTypes);
     EXPECT_EQ(told.location.type, properties.location.type);
     EXPECT_EQ(told.location.id, properties.location.id);
     CU_OK(cuMemRelease, imported);
