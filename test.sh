@@ -182,7 +182,7 @@ fuzzers() {
         verdict skipped "fuzz" "not asked for: ./test.sh --fuzz builds the fuzzers with clang and runs each for 20 s"
         return
     fi
-    for target in ptx worker image wire text; do
+    for target in ptx worker image wire; do
         say "fuzz $target"
         status=0
         attend tests/fuzz/run.sh 20 "$target" || status=$?

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: tests/fuzz/run.sh SECONDS [TARGET...]    each target for so long, one after the other (ptx worker image wire text)
+# usage: tests/fuzz/run.sh SECONDS [TARGET...]    each target for so long, one after the other (ptx worker image wire)
 #
 # Builds with clang into build-fuzz/ (BITFUSION_FUZZ_BUILD=<folder> says where). The corpora grow in
 # build-fuzz/corpus/ and are kept; findings are written to build-fuzz/findings/, and the exit code is then 1. A finding is
@@ -12,7 +12,7 @@ usage="usage: tests/fuzz/run.sh SECONDS [TARGET...]"
 seconds=$1
 shift
 targets=("$@")
-[ ${#targets[@]} != 0 ] || targets=(ptx worker image wire text)
+[ ${#targets[@]} != 0 ] || targets=(ptx worker image wire)
 for target in "${targets[@]}"; do
     [ -e "tests/fuzz/${target}_fuzz.cpp" ] || { echo "$usage: there is no target $target" >&2; exit 2; }
 done

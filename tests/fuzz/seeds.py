@@ -7,7 +7,6 @@ Writes FOLDER/<target>/* and FOLDER/ptx.dict. The PTX comes from the catalogue o
 tests/ptx_document) prints; without it there is a handful of modules."""
 
 import argparse
-import json
 import pathlib
 import random
 import re
@@ -59,17 +58,6 @@ def wires():
             b"\5" + struct.pack("<I", 1) + bytes(100), b"\6" + struct.pack("<IIQQ", 1, 42, 4096, 1) + b"a", b"\7\2\0" + struct.pack("<iI", 0, 4) + b"abcd"]
 
 
-def texts():
-    request = json.dumps({"gpus": 1, "memory_mib": 1024, "fraction": 0.5, "program": "python3", "filters": ["gpu.memory>=8000"], "timeout": 60})
-    settings = "listen: 0.0.0.0\ncontrol-port: 56001\nstate-dir: /var/lib/bitfusion\nsoftware-memory: 4GiB\n"
-    token = json.dumps({"id": "abcdefgh", "role": "client", "description": "d", "expires": 0, "created": 1, "shared": False})
-    some = ["server.addr=192.0.2.10", "bf-abcdefgh-0123456789", token, token, "bs-admin-1-2", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-            json.dumps({"devices": [{"name": "g", "uuid": "GPU-0", "memory": 1}], "driver": 13000}), json.dumps({"program": "p", "pid": 1}), request,
-            settings, "4GiB", "token: bf-a-b\nservers: [192.0.2.10:56001]\n", "1302:" + "00" * 48 + ":" + "11" * 48 + ":0:0",
-            json.dumps({"backend": "soft", "devices": [0], "memory_mib": 64, "software_gpus": 1})]
-    return [bytes([which]) + text.encode() for which, text in enumerate(some)]
-
-
 def ptx(program):
     if program is None:
         return [MODULE.encode()]
@@ -93,7 +81,7 @@ def main():
     options = parser.parse_args()
     modules = ptx(options.ptx_document)
     noise = random.Random(1)
-    seeds = {"ptx": modules, "image": images(), "wire": wires(), "text": texts(),
+    seeds = {"ptx": modules, "image": images(), "wire": wires(),
              "worker": [noise.randbytes(noise.choice([40, 200, 1000])) for _ in range(200)]}
     for target, inputs in seeds.items():
         (options.folder / target).mkdir(parents=True, exist_ok=True)
