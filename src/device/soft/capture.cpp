@@ -226,6 +226,16 @@ CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
 
 }  // namespace
 
+void end_captures_of(const std::vector<StreamPtr>& streams) {
+    const std::lock_guard lock(driver().graph_mutex);
+    for (const StreamPtr& stream : streams) {
+        const CapturePtr capture = stream->capture;
+        if (capture == nullptr) continue;
+        end(capture);
+        if (!capture->to_graph) driver().graphs.remove(capture->graph->handle);
+    }
+}
+
 CUresult forbid_in_capture(const ContextPtr&) {
     if (!captures_go_on() || thread_mode() == CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_SUCCESS;
     const std::lock_guard lock(driver().graph_mutex);

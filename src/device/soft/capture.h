@@ -49,6 +49,9 @@ CUresult capture_record(Stream& stream, Event& event, bool external, bool* handl
 CUresult capture_wait(const ContextPtr& context, const StreamPtr& stream, Event& event, bool external,
                       bool* handled);
 
+// The streams end: their captures are over, and what they have captured is gone. Not under graph_mutex.
+void end_captures_of(const std::vector<StreamPtr>& streams);
+
 // CAPTURED_EVENT when the event was last recorded in a capture that goes on.
 CUresult forbid_captured(Event& event);
 

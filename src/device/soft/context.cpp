@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "device/soft/array.h"
+#include "device/soft/capture.h"
 #include "device/soft/driver.h"
 #include "device/soft/memory.h"
 #include "device/soft/module.h"
@@ -112,6 +113,7 @@ void tear_down(const ContextPtr& context) {
         streams.swap(context->streams);
         context->orphans.clear();
     }
+    end_captures_of(streams);
     for (const StreamPtr& stream : streams) all.streams.remove(stream->handle);
     for (const EventPtr& event : all.events.all()) {
         if (event->context.lock() == context) all.events.remove(event->handle);
