@@ -356,6 +356,10 @@ bool Session::progress() {
 bool Session::receive(link::Wait wait) {
     if (inbox_begin_ == inbox_end_) {
         inbox_begin_ = inbox_end_ = 0;
+        if (inbox_.size() > kInboxBytes) {  // it has grown behind a message that was put off
+            inbox_.resize(kInboxBytes);
+            inbox_.shrink_to_fit();
+        }
     } else if (inbox_end_ == inbox_.size()) {
         memmove(inbox_.data(), inbox_.data() + inbox_begin_, inbox_end_ - inbox_begin_);
         inbox_end_ -= inbox_begin_;
