@@ -51,19 +51,20 @@ bool silence(int socket) {
     }
 }
 
-// What comes was caused by what went before it. The thread sanitizer cannot see that: the other process
-// stands between the two.
+// What comes was caused by what went before it. The thread sanitizer cannot see that: another process stands
+// between the two or, in a test of both ends, a second mapping of the same memory. One word for all links, as
+// the sanitizer has one for all sockets.
 class Causality {
   public:
 #ifdef __SANITIZE_THREAD__
-    void cause() { word_.fetch_add(1, std::memory_order_release); }
-    void effect() const { (void)word_.load(std::memory_order_acquire); }
+    static void cause() { word_.fetch_add(1, std::memory_order_release); }
+    static void effect() { (void)word_.load(std::memory_order_acquire); }
 
   private:
-    std::atomic<uint64_t> word_{0};
+    static inline std::atomic<uint64_t> word_{0};
 #else
-    void cause() {}
-    void effect() const {}
+    static void cause() {}
+    static void effect() {}
 #endif
 };
 
@@ -156,12 +157,12 @@ class ShmLink final : public Link {
 
   private:
     void publish() {
-        causality_.cause();
+        Causality::cause();
         if (putter_.publish()) ring_bell(sockets_.data_bell.get());
     }
 
     size_t take(uint8_t* target, size_t bytes) {
-        causality_.effect();
+        Causality::effect();
         for (size_t at = 0; at < bytes;) {
             const size_t step = std::min(bytes - at, kStep);
             if (taker_.take(target + at, step)) ring_bell(sockets_.room_bell.get());
@@ -187,7 +188,6 @@ class ShmLink final : public Link {
         return {};
     }
 
-    Causality causality_;
     ShmMemory memory_;
     ShmSockets sockets_;
     ShmPutter putter_;
