@@ -7,11 +7,13 @@
 #include <cstring>
 #include <deque>
 
+#include "client/bounce.h"
 #include "client/context.h"
 #include "client/feedback.h"
 #include "client/handover.h"
 #include "client/memory_map.h"
 #include "client/session.h"
+#include "client/shared_pages.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
@@ -21,6 +23,8 @@ namespace bitfusion::client {
 namespace {
 
 constexpr uint32_t kOnStream = 1;
+// What goes with its message; synchronous copies of so little need not wait for the GPU's copy engine.
+constexpr size_t kSmall = 64u << 10;
 // Answers awaited at once by one copy: bounds what the worker stages for it.
 constexpr size_t kMostUnderWay = 16;
 
@@ -48,6 +52,12 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
     if (bytes == 0) return CUDA_SUCCESS;
     if (src == nullptr || !is_device(dst, bytes)) return CUDA_ERROR_INVALID_VALUE;
     if (is_capturing(stream)) return record_row(const_cast<void*>(src), dst, bytes, false, stream);
+    if (async ? read == SourceRead::kInStream : bytes > kSmall) {
+        if (const CUdeviceptr shared = in_shared_pages(src, bytes); shared != 0) {
+            await_tickets(src, bytes);  // a graph's copies reach this memory through us
+            return copy_pages(dst, shared, bytes, stream, !async);
+        }
+    }
     const bool stable = async && read == SourceRead::kInStream && is_pinned(src, bytes);
     Session* s = session();
     touch_stream(stream);
@@ -70,6 +80,14 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
     if (bytes == 0) return CUDA_SUCCESS;
     if (dst == nullptr || !is_device(src, bytes)) return CUDA_ERROR_INVALID_VALUE;
     if (is_capturing(stream)) return record_row(dst, src, bytes, true, stream);
+    if (async || bytes > kSmall) {
+        if (const CUdeviceptr shared = in_shared_pages(dst, bytes); shared != 0)
+            return copy_pages(shared, src, bytes, stream, !async);
+    }
+    if (bytes >= kLeastBounced && session()->shares_memory()) {
+        CUresult result = CUDA_SUCCESS;
+        if (bounce_out(dst, src, bytes, stream, &result)) return result;
+    }
     Session* s = session();
     touch_stream(stream);
     const CUresult given = hand_over_range(src, bytes);
@@ -131,13 +149,20 @@ CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream s
     if (bytes == 0) return current_context() == nullptr ? CUDA_ERROR_INVALID_CONTEXT : CUDA_SUCCESS;
     auto* to = reinterpret_cast<void*>(dst);
     const auto* from = reinterpret_cast<const void*>(src);
-    if (is_host(dst, bytes)) {
-        if (!is_host(src, bytes)) return copy_out(to, src, bytes, stream, async);
+    const CUdeviceptr shared_dst = in_shared_pages(to, bytes);
+    const CUdeviceptr shared_src = in_shared_pages(from, bytes);
+    const bool host_dst = shared_dst != 0 || is_host(dst, bytes);
+    const bool host_src = shared_src != 0 || is_host(src, bytes);
+    if (shared_dst != 0 && shared_src != 0 && async)
+        return is_capturing(stream) ? remote::cuMemcpyDtoDAsync_v2(shared_dst, shared_src, bytes, stream)
+                                    : copy_pages(shared_dst, shared_src, bytes, stream, false);
+    if (host_dst) {
+        if (!host_src) return copy_out(to, src, bytes, stream, async);
         const CUresult waited = cuStreamSynchronize(stream);
         if (waited == CUDA_SUCCESS) memmove(to, from, bytes);
         return waited;
     }
-    if (is_host(src, bytes)) return copy_in(dst, from, bytes, stream, async, read);
+    if (host_src) return copy_in(dst, from, bytes, stream, async, read);
     const CUresult result = async || stream != nullptr ? remote::cuMemcpyDtoDAsync_v2(dst, src, bytes, stream)
                                                        : remote::cuMemcpyDtoD_v2(dst, src, bytes);
     // The program may read it when a synchronous copy returns.

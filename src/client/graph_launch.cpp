@@ -14,6 +14,7 @@
 #include "client/host_function.h"
 #include "client/kept.h"
 #include "client/session.h"
+#include "client/shared_pages.h"
 #include "client/stream.h"
 #include "client_hand.gen.h"
 #include "client_remote.gen.h"
@@ -88,7 +89,7 @@ CUresult send_inputs(const Exec& exec, CUstream stream, bool now) {
 
 // Work that is under way may still write what this graph reads: then the bytes are read when the stream has
 // come to the launch, not now.
-bool must_read_later(const Exec& exec) {
+bool must_read_later(const Exec& exec, bool busy) {
     if (exec.inputs.empty()) return false;
     if (host_functions_open()) return true;
     {
@@ -97,16 +98,18 @@ bool must_read_later(const Exec& exec) {
             if (!other->functions.empty()) return true;
         }
     }
-    return std::any_of(exec.inputs.begin(), exec.inputs.end(), [](uint64_t ticket) {
+    return std::any_of(exec.inputs.begin(), exec.inputs.end(), [&](uint64_t ticket) {
         const auto box = kept_host_memory(ticket);
-        return box && box->bytes() != 0 &&
-               tickets_open(box->first, static_cast<size_t>(box->at(box->bytes() - 1) + 1 - box->first));
+        if (!box || box->bytes() == 0) return false;
+        // The GPU writes shared pages without telling.
+        if (busy && in_shared_pages(box->first, 1) != 0) return true;
+        return tickets_open(box->first, static_cast<size_t>(box->at(box->bytes() - 1) + 1 - box->first));
     });
 }
 
-CUresult launch(const std::shared_ptr<const Exec>& exec, CUgraphExec handle, CUstream stream) {
+CUresult launch(const std::shared_ptr<const Exec>& exec, CUgraphExec handle, CUstream stream, bool busy) {
     CUresult result = CUDA_SUCCESS;
-    if (must_read_later(*exec))
+    if (must_read_later(*exec, busy))
         result = post_host_action(stream, [exec] { send_inputs(*exec, nullptr, true); });
     else
         result = send_inputs(*exec, stream, false);
@@ -202,12 +205,13 @@ CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) {
     if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const CUstream stream = resolve_stream(hStream);
     if (is_capturing(stream)) return remote::cuGraphLaunch(hGraphExec, stream);
+    const bool busy = !all_idle();
     touch_stream(stream);
     if (anything_shared()) {
         const CUresult given = hand_over();
         if (given != CUDA_SUCCESS) return given;
     }
-    return exec->plain() ? remote::cuGraphLaunch(hGraphExec, stream) : launch(exec, hGraphExec, stream);
+    return exec->plain() ? remote::cuGraphLaunch(hGraphExec, stream) : launch(exec, hGraphExec, stream, busy);
 }
 
 CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) {

@@ -25,7 +25,8 @@ bool shares(uint64_t address) {
 }  // namespace
 
 bool is_shared(uint64_t address, size_t bytes) {
-    return anything_shared() && (shares(address) || (bytes != 0 && shares(address + bytes - 1)));
+    return (anything_shared() || ever_pinned()) &&
+           (shares(address) || (bytes != 0 && shares(address + bytes - 1)));
 }
 
 CUresult hand_over_shared() {

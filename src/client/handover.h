@@ -15,7 +15,7 @@ namespace bitfusion::client {
 // Whether there ever was any such memory: one load, for programs that have none.
 inline std::atomic<bool> g_sharing{false};
 inline bool anything_shared() { return g_sharing.load(std::memory_order_relaxed); }
-// Whether the range reaches into it.
+// Whether the range reaches into it, or into shared pages (shared_pages.h), which never change hands.
 bool is_shared(uint64_t address, size_t bytes);
 // Ahead of work that may reach all memory: kernels, graphs.
 CUresult hand_over_shared();

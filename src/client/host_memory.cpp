@@ -1,5 +1,6 @@
-// Pinned host memory: the client's own pages. What pinning buys over the network is that copies from and into
-// it need not wait; the GPU itself cannot reach it.
+// Pinned host memory: the client's own pages, and the worker's as well where it is on this machine. What
+// pinning buys over the network is that copies from and into it need not wait; the GPU itself cannot reach
+// it.
 #include <sys/mman.h>
 
 #include "client/context.h"
@@ -7,6 +8,7 @@
 #include "client/mapped_memory.h"
 #include "client/memory_map.h"
 #include "client/session.h"
+#include "client/shared_pages.h"
 #include "client_hand.gen.h"
 
 namespace bitfusion::client {
@@ -17,7 +19,7 @@ constexpr unsigned kAllocFlags =
 constexpr unsigned kRegisterFlags = CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP |
                                     CU_MEMHOSTREGISTER_IOMEMORY | CU_MEMHOSTREGISTER_READ_ONLY;
 
-void remember(void* base, size_t bytes, unsigned flags, size_t mapped) {
+void remember(void* base, size_t bytes, unsigned flags, size_t mapped, CUdeviceptr shared_at) {
     MemoryRange range;
     range.kind = MemoryRange::Kind::kHost;
     range.base = reinterpret_cast<uint64_t>(base);
@@ -27,7 +29,16 @@ void remember(void* base, size_t bytes, unsigned flags, size_t mapped) {
     range.flags = flags;
     range.registered = mapped == 0;
     range.mapped_bytes = mapped;
+    range.mapped_at = shared_at;
+    range.shared = shared_at != 0;
     remember_range(range);
+    if (shared_at != 0 && shared_at != range.base) {
+        MemoryRange alias = range;
+        alias.kind = MemoryRange::Kind::kMapped;
+        alias.base = shared_at;
+        alias.owner = range.base;
+        remember_range(alias);
+    }
 }
 
 // Nothing that was posted may still read these pages, and no copy may still write them.
@@ -43,9 +54,12 @@ CUresult cuMemHostAlloc(void** pp, size_t bytesize, unsigned int Flags) {
     if (current_context() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     if (pp == nullptr || bytesize == 0 || (Flags & ~kAllocFlags) != 0) return CUDA_ERROR_INVALID_VALUE;
     const size_t mapped = (bytesize + 4095) / 4096 * 4096;
-    void* pages = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CUdeviceptr shared_at = 0;
+    void* pages = share_pages(mapped, &shared_at);
+    if (pages == nullptr)
+        pages = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
-    remember(pages, bytesize, Flags, mapped);
+    remember(pages, bytesize, Flags, mapped, shared_at);
     *pp = pages;
     return CUDA_SUCCESS;
 }
@@ -60,6 +74,10 @@ CUresult cuMemFreeHost(void* p) {
     }
     let_go(p, range->bytes);
     forget_range(range->base, MemoryRange::Kind::kHost);
+    if (range->shared) {
+        if (range->mapped_at != range->base) forget_range(range->mapped_at, MemoryRange::Kind::kMapped);
+        post(msg::PagesUnshare{range->mapped_at});
+    }
     munmap(p, range->mapped_bytes);
     return CUDA_SUCCESS;
 }
@@ -70,7 +88,7 @@ CUresult cuMemHostRegister_v2(void* p, size_t bytesize, unsigned int Flags) {
     if ((Flags & CU_MEMHOSTREGISTER_IOMEMORY) != 0) return CUDA_ERROR_NOT_SUPPORTED;
     const auto number = reinterpret_cast<uint64_t>(p);
     if (range_of(number) || range_of(number + bytesize - 1)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
-    remember(p, bytesize, Flags, 0);
+    remember(p, bytesize, Flags, 0, 0);
     return CUDA_SUCCESS;
 }
 

@@ -29,6 +29,7 @@ struct MemoryRange {
     size_t mapped_bytes = 0;  // of host memory: what we mmapped, 0 if registered
     uint64_t owner = 0;       // of a variable: its module or library; of kMapped: the host address
     uint64_t mapped_at = 0;   // of host memory: its device address, 0 while kernels cannot reach it
+    bool shared = false;      // of host memory: the worker has the same pages (shared_pages.h)
 };
 
 void remember_range(MemoryRange range);

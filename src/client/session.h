@@ -107,6 +107,8 @@ class Session {
 
     // The worker is on this machine: what is sent costs no network.
     bool shares_memory() const { return link_->shares_memory(); }
+    // Ahead of the message that speaks of it; one thread at a time.
+    Status give_file(int descriptor) { return link_->give_file(descriptor); }
 
     // Returns when everything posted so far has been handed to the link.
     void flush();

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "link/descriptor.h"
 
 namespace bitfusion::link {
 
@@ -51,6 +52,12 @@ class Link {
 
     // Bytes cost no network: the peer is on this machine.
     virtual bool shares_memory() const { return false; }
+
+    // Gives the peer a file of this machine, beside the bytes: the peer takes files in the order in which
+    // they were given, and one that was given before a byte was sent is there when the byte is. Only where
+    // shares_memory(). One thread gives, one takes; neither blocks.
+    virtual Status give_file(int descriptor);
+    virtual Result<Descriptor> take_file();
 
     // Ends both directions; a blocked peer or thread wakes. Any thread.
     virtual void shut() = 0;

@@ -57,6 +57,8 @@ class FaultyEnd final : public Link {
     int wait_descriptor() const override { return inner_->wait_descriptor(); }
     bool prepare_wait(bool woken) override { return inner_->prepare_wait(woken); }
     bool shares_memory() const override { return inner_->shares_memory(); }
+    Status give_file(int descriptor) override { return inner_->give_file(descriptor); }
+    Result<Descriptor> take_file() override { return inner_->take_file(); }
     void shut() override { inner_->shut(); }
     void leave_to_parent() override { inner_->leave_to_parent(); }
 

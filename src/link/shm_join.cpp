@@ -4,13 +4,14 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
+#include "link/file_rights.h"
 #include "link/shm_link.h"
 #include "link/shm_meet.h"
 
@@ -55,34 +56,15 @@ Descriptor find(const std::string& name, const std::vector<std::string>& folders
     return found;
 }
 
-// The memory and the socket that come with the worker's one byte; anything else is refused and closed.
-Result<std::array<Descriptor, 2>> receive_rights(int socket) {
-    alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(2 * sizeof(int))> control{};
-    uint8_t byte = 0;
-    iovec piece{&byte, 1};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    ssize_t got = 0;
-    do got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
-    std::array<Descriptor, 2> given;
-    size_t count = 0;
-    for (cmsghdr* at = CMSG_FIRSTHDR(&message); got >= 0 && at != nullptr; at = CMSG_NXTHDR(&message, at)) {
-        if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
-        for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= at->cmsg_len; ++i) {
-            int descriptor = -1;
-            memcpy(&descriptor, CMSG_DATA(at) + i * sizeof descriptor, sizeof descriptor);
-            Descriptor one(descriptor);
-            if (count < given.size()) given[count] = std::move(one);
-            ++count;
-        }
-    }
-    if (got != 1 || byte != kShmJoined || count != given.size() || (message.msg_flags & MSG_CTRUNC) != 0)
+// The memory and the two sockets that come with the worker's one byte; anything else is refused and closed.
+constexpr size_t kGiven = 3;
+
+Result<std::vector<Descriptor>> receive_given(int socket) {
+    auto rights = receive_rights(socket, true);
+    if (!rights) return tl::unexpected<Error>(rights.error());
+    if (rights->byte != kShmJoined || rights->descriptors.size() != kGiven)
         return fail("the server's worker gives no memory");
-    return given;
+    return std::move(rights->descriptors);
 }
 
 Result<std::unique_ptr<Link>> join(const ShmOffer& offer, const std::vector<std::string>& folders) {
@@ -93,13 +75,14 @@ Result<std::unique_ptr<Link>> join(const ShmOffer& offer, const std::vector<std:
     setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
     const ssize_t sent = send(socket.get(), offer.secret.data(), offer.secret.size(), MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(offer.secret.size())) return fail("the server's worker does not listen");
-    auto given = receive_rights(socket.get());
+    auto given = receive_given(socket.get());
     if (!given) return tl::unexpected<Error>(given.error());
     auto memory = ShmMemory::adopt(std::move((*given)[0]));
     if (!memory) return tl::unexpected<Error>(memory.error());
     setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kForEver, sizeof kForEver);
     setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kForEver, sizeof kForEver);
-    return over_shm(ShmSide::kClient, std::move(*memory), {std::move(socket), std::move((*given)[1])});
+    return over_shm(ShmSide::kClient, std::move(*memory),
+                    {std::move(socket), std::move((*given)[1]), std::move((*given)[2])});
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 #include <string>
 #include <thread>
 
+#include "link/file_rights.h"
+
 namespace bitfusion::link {
 namespace {
 
@@ -145,14 +147,27 @@ class ShmLink final : public Link {
 
     bool shares_memory() const override { return true; }
 
+    Status give_file(int descriptor) override {
+        return send_rights(sockets_.files.get(), 0, {&descriptor, 1});
+    }
+
+    Result<Descriptor> take_file() override {
+        auto rights = receive_rights(sockets_.files.get(), false);
+        if (!rights) return tl::unexpected<Error>(rights.error());
+        if (rights->descriptors.size() != 1) return fail("the peer gave no file", EPROTO);
+        return std::move(rights->descriptors.front());
+    }
+
     void shut() override {
         shutdown(sockets_.data_bell.get(), SHUT_RDWR);
         shutdown(sockets_.room_bell.get(), SHUT_RDWR);
+        shutdown(sockets_.files.get(), SHUT_RDWR);
     }
 
     void leave_to_parent() override {
         sockets_.data_bell.close();
         sockets_.room_bell.close();
+        sockets_.files.close();
     }
 
   private:
@@ -218,10 +233,13 @@ Result<std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>>> shm_pair() {
     auto again = ShmMemory::adopt(Descriptor(dup(made->file())));
     auto data = socket_pair();
     auto room = socket_pair();
-    if (!again || !data || !room) return fail("cannot make a pair of links in shared memory", errno);
-    return std::pair(
-        over_shm(ShmSide::kClient, std::move(*again), {std::move(data->first), std::move(room->first)}),
-        over_shm(ShmSide::kWorker, std::move(*made), {std::move(data->second), std::move(room->second)}));
+    auto files = socket_pair();
+    if (!again || !data || !room || !files)
+        return fail("cannot make a pair of links in shared memory", errno);
+    return std::pair(over_shm(ShmSide::kClient, std::move(*again),
+                              {std::move(data->first), std::move(room->first), std::move(files->first)}),
+                     over_shm(ShmSide::kWorker, std::move(*made),
+                              {std::move(data->second), std::move(room->second), std::move(files->second)}));
 }
 
 }  // namespace bitfusion::link

@@ -1,8 +1,9 @@
 // ShmLink: a link whose bytes pass through shared memory (shm_ring.h), for two processes of one machine.
 //
-// Two sockets stand beside the rings and carry no data: a byte on the first says "something was put", a byte
-// on the second "there is room again"; their end is the peer's end. While both sides are busy nobody uses
-// them, and no system call is made. How two processes come to share the memory: shm_meet.h.
+// Three sockets stand beside the rings. Two carry no data: a byte on the first says "something was put", a
+// byte on the second "there is room again"; their end is the peer's end. The third carries files. While both
+// sides are busy nobody uses them, and no system call is made. How two processes come to share the memory:
+// shm_meet.h.
 #pragma once
 
 #include <memory>
@@ -20,6 +21,7 @@ enum class ShmSide { kClient, kWorker };  // the client puts into ring 0, the wo
 struct ShmSockets {
     Descriptor data_bell;
     Descriptor room_bell;
+    Descriptor files;  // what give_file() gives
 };
 
 std::unique_ptr<Link> over_shm(ShmSide side, ShmMemory memory, ShmSockets sockets);

@@ -206,7 +206,7 @@ class HostileMeet : public ShmMeet {
 TEST_F(HostileMeet, NoDescriptors) { expect_refusal({}); }
 TEST_F(HostileMeet, TooFewDescriptors) { expect_refusal({STDIN_FILENO}); }
 TEST_F(HostileMeet, TooManyDescriptors) { expect_refusal({0, 0, 0, 0, 0, 0, 0}); }
-TEST_F(HostileMeet, DescriptorsOfSomethingElse) { expect_refusal({0, 0}); }
+TEST_F(HostileMeet, DescriptorsOfSomethingElse) { expect_refusal({0, 0, 0}); }
 
 TEST_F(HostileMeet, AnotherProtocol) {
     ShmOffer said;

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "link/file_rights.h"
 #include "link/shm_link.h"
 #include "link/shm_meet.h"
 
@@ -145,27 +146,16 @@ class Meeting {
     void hand_over(Descriptor socket) {
         auto memory = ShmMemory::make();
         auto room = socket_pair();
-        if (!memory || !room) {
+        auto files = socket_pair();
+        if (!memory || !room || !files) {
             BF_LOG("link", kInfo, "no memory is shared: %s",
-                   memory ? room.error().what.c_str() : memory.error().what.c_str());
+                   !memory ? memory.error().what.c_str() : "cannot make a socket pair; raise ulimit -n");
             return;
         }
-        const std::array<int, 2> given = {memory->file(), room->first.get()};
-        alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof given)> control{};
-        uint8_t byte = kShmJoined;
-        iovec piece{&byte, 1};
-        msghdr message{};
-        message.msg_iov = &piece;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        cmsghdr* rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof given);
-        memcpy(CMSG_DATA(rights), given.data(), sizeof given);
-        if (sendmsg(socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) return;
-        link_ = over_shm(ShmSide::kWorker, std::move(*memory), {std::move(socket), std::move(room->second)});
+        const std::array<int, 3> given = {memory->file(), room->first.get(), files->first.get()};
+        if (!send_rights(socket.get(), kShmJoined, given)) return;
+        link_ = over_shm(ShmSide::kWorker, std::move(*memory),
+                         {std::move(socket), std::move(room->second), std::move(files->second)});
     }
 
     const ShmSecret secret_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <random>
 #include <vector>
 
+#include "link/loop.h"
 #include "link/shm_link.h"
 
 namespace bitfusion::link {
@@ -185,6 +187,47 @@ TEST(ShmHostile, WordsOutsideOfTheRingAreErrors) {
     }
 }
 
+uint64_t identity(int file) {
+    struct stat status {};
+    EXPECT_EQ(fstat(file, &status), 0);
+    return status.st_ino;
+}
+
+TEST(ShmFiles, ComeInTheOrderInWhichTheyWereGiven) {
+    auto ends = shm_pair();
+    ASSERT_TRUE(ends);
+    EXPECT_FALSE(ends->second->take_file()) << "none was given, and nobody waits for one";
+    std::vector<Descriptor> files;
+    for (int i = 0; i < 3; ++i) {
+        files.emplace_back(memfd_create("test", MFD_CLOEXEC));
+        ASSERT_TRUE(ends->first->give_file(files.back().get()));
+    }
+    for (const Descriptor& file : files) {
+        auto taken = ends->second->take_file();
+        ASSERT_TRUE(taken) << taken.error().what;
+        EXPECT_EQ(identity(taken->get()), identity(file.get()));
+        EXPECT_NE(fcntl(taken->get(), F_GETFD) & FD_CLOEXEC, 0);
+    }
+    EXPECT_FALSE(ends->second->take_file());
+}
+
+TEST(ShmFiles, APeerThatTakesNoneHoldsNobodyUp) {
+    auto ends = shm_pair();
+    ASSERT_TRUE(ends);
+    const Descriptor file(memfd_create("test", MFD_CLOEXEC));
+    int given = 0;
+    while (given < 100000 && ends->first->give_file(file.get())) ++given;
+    EXPECT_LT(given, 100000);
+}
+
+TEST(ShmFiles, AConnectionToAnotherMachineCarriesNone) {
+    auto ends = loop_pair({});
+    ASSERT_TRUE(ends);
+    const Descriptor file(memfd_create("test", MFD_CLOEXEC));
+    EXPECT_FALSE(ends->first->give_file(file.get()));
+    EXPECT_FALSE(ends->second->take_file());
+}
+
 TEST(ShmHostile, AnyWordsAtAnyTime) {
     std::mt19937_64 random(20261122);
     for (int round = 0; round < 200; ++round) {
@@ -195,8 +238,8 @@ TEST(ShmHostile, AnyWordsAtAnyTime) {
         auto data = socket_pair();
         auto room = socket_pair();
         ASSERT_TRUE(data && room);
-        auto link =
-            over_shm(ShmSide::kWorker, std::move(*made), {std::move(data->first), std::move(room->first)});
+        auto link = over_shm(ShmSide::kWorker, std::move(*made),
+                             {std::move(data->first), std::move(room->first), {}});
         for (int step = 0; step < 300; ++step) {
             ShmWords* words = hostile->words(static_cast<int>(random() % 2));
             const uint64_t value = random() % 3 == 0 ? random() : random() % (kShmRingBytes + 2);

@@ -148,7 +148,42 @@ void answer_when_copied(Session& s, const Frame& frame, CUstream stream, Staging
          }});
 }
 
+// Between the GPU and pages that the client shares, or among those.
+CUresult copy_pages(Session& s, const Frame& frame, CUdeviceptr target, CUdeviceptr source, uint64_t bytes,
+                    uint64_t stream_name, CUstream* stream) {
+    CUresult result = CUDA_SUCCESS;
+    *stream = s.handles.find<CUstream>(stream_name, &result);
+    result = check_range(s, result, target, bytes);
+    result = check_range(s, result, source, bytes);
+    if (result == CUDA_SUCCESS) result = s.enter(frame);
+    // A graph knows the client's memory by a ticket: these pages may go before the graph does.
+    result = not_in_capture(s, result, *stream);
+    if (result != CUDA_SUCCESS) return result;
+    uint8_t* const to = s.shared_pages.host_of(target, bytes);
+    const uint8_t* const from = s.shared_pages.host_of(source, bytes);
+    if (to != nullptr && from == nullptr) return s.driver.cuMemcpyDtoHAsync_v2(to, source, bytes, *stream);
+    if (to == nullptr && from != nullptr) return s.driver.cuMemcpyHtoDAsync_v2(target, from, bytes, *stream);
+    return s.driver.cuMemcpyDtoDAsync_v2(target, source, bytes, *stream);
+}
+
 }  // namespace
+
+void serve(Session& s, const Frame& frame, const msg::CopyPages& m) {
+    CUstream stream = nullptr;
+    s.posted(frame, copy_pages(s, frame, m.target, m.source, m.byte_count, m.stream, &stream));
+}
+
+void serve(Session& s, const Frame& frame, const msg::CopyPagesAwaited& m) {
+    CUstream stream = nullptr;
+    CUresult result = copy_pages(s, frame, m.target, m.source, m.byte_count, m.stream, &stream);
+    std::function<CUresult()> ready;
+    if (result == CUDA_SUCCESS) ready = after(s, stream, &result);
+    if (result != CUDA_SUCCESS) return s.reply_status(frame, result);
+    s.wait_copy({std::move(ready), [&s, frame](CUresult state) {
+                     s.announce_printed();
+                     s.reply_status(frame, state);
+                 }});
+}
 
 void serve(Session& s, const Frame& frame, const msg::CopyIn& m) {
     CUresult result = CUDA_SUCCESS;

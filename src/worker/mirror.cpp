@@ -4,37 +4,22 @@
 
 #include <cstring>
 
+#include "worker/placement.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
 namespace {
 
-// The least address that may be wished for: what is below is the kernel's or a null pointer with an offset.
-constexpr uint64_t kLowest = 1u << 20;
-constexpr uint64_t kHighest = uint64_t{1} << 47;
 // Of one answer; its runs may take four times as much again, and both must fit into a message.
 constexpr size_t kMostChanges = 8u << 20;
-
-uint8_t* fresh_pages(uint64_t wish, uint64_t bytes) {
-    const bool possible = wish % Mirrors::kPage == 0 && wish >= kLowest && wish < kHighest - bytes;
-    for (const bool wished : {possible, false}) {
-        void* const got =
-            mmap(wished ? reinterpret_cast<void*>(wish) : nullptr, bytes, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | (wished ? MAP_FIXED_NOREPLACE : 0), -1, 0);
-        if (got == MAP_FAILED) continue;
-        if (!wished || reinterpret_cast<uint64_t>(got) == wish) return static_cast<uint8_t*>(got);
-        munmap(got, bytes);  // a kernel older than MAP_FIXED_NOREPLACE
-    }
-    return nullptr;
-}
 
 }  // namespace
 
 CUresult Mirrors::map(uint64_t wish, uint64_t bytes, CUdeviceptr* device) {
     if (bytes == 0 || bytes % kPage != 0) return CUDA_ERROR_INVALID_VALUE;
     if (bytes > kMostBytes - bytes_ || mirrors_.size() >= kMost) return CUDA_ERROR_OUT_OF_MEMORY;
-    Mirror mirror{fresh_pages(wish, bytes), fresh_pages(0, bytes), bytes};
+    Mirror mirror{map_at(wish, bytes, kAnonymous), map_at(0, bytes, kAnonymous), bytes};
     CUresult result =
         mirror.pages == nullptr || mirror.known == nullptr ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
     if (result == CUDA_SUCCESS)

@@ -36,6 +36,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
       grant(std::move(granted)),
       staging(&driver),
       mirrors(&driver),
+      shared_pages(&driver),
       kept(this),
       graphs(this),
       graph_runs(this),

@@ -40,6 +40,7 @@
 #include "worker/mirror.h"
 #include "worker/monitor.h"
 #include "worker/printed.h"
+#include "worker/shared_pages.h"
 #include "worker/staging.h"
 #include "worker/traffic.h"
 
@@ -69,6 +70,7 @@ class Session {
     ArrayTable arrays;
     Staging staging;
     Mirrors mirrors;
+    SharedPages shared_pages;
     const HostFunctions::Held held_host_functions = HostFunctions::make_held();
     HostFunctions& host_functions = *held_host_functions;
     KeptTable kept;
@@ -185,6 +187,8 @@ class Session {
     void flush();
     // The client is on this machine: what it sends costs no network.
     bool shares_memory() const { return link_->shares_memory(); }
+    // The next file that it gave.
+    Result<link::Descriptor> take_file() { return link_->take_file(); }
 
     // Structs of the client that hold device ordinals or pointers: to the driver's meaning, and back.
     template <typename T>

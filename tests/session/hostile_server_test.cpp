@@ -302,20 +302,19 @@ TEST_F(HostileServer, DataBesideTheirTargetAreRefused) {
         size_t bytes;
     } wrong[] = {{0, 4097}, {4096, 1}, {1, 4096}, {UINT64_MAX, 1}, {UINT64_MAX - 63, 64}, {1ull << 63, 16}};
     for (const auto& [offset, bytes] : wrong) {
-        void* pinned = nullptr;
+        std::vector<uint8_t> pinned(8192, 0xaa);
         open_with(msg::kId_CopyOutLater, [=](RawServer& server, const wire::RequestHead&, const Bytes& body) {
             Bytes answer(16 + bytes, 0x11);
             memcpy(answer.data(), body.data() + 24, 8);  // the ticket that it was given
             memcpy(answer.data() + 8, &offset, 8);
             server.send(msg::kId_CopyOutData, 0, CUDA_SUCCESS, answer);
         });
-        CU_OK(client::cuMemHostAlloc(&pinned, 8192, 0));
-        memset(pinned, 0xaa, 8192);
-        client::cuMemcpyDtoHAsync_v2(pinned, memory_, 4096, nullptr);
+        CU_OK(client::cuMemHostRegister_v2(pinned.data(), pinned.size(), 0));
+        client::cuMemcpyDtoHAsync_v2(pinned.data(), memory_, 4096, nullptr);
         fails("a synchronisation", [&] { return client::cuCtxSynchronize(); });
         EXPECT_TRUE(client::session()->lost()) << offset;
-        EXPECT_EQ(static_cast<uint8_t*>(pinned)[4096], 0xaa);
-        client::cuMemFreeHost(pinned);
+        EXPECT_EQ(pinned[4096], 0xaa);
+        client::cuMemHostUnregister(pinned.data());
     }
 }
 

@@ -51,6 +51,8 @@ class RawClient {
 
     // False when the worker no longer listens.
     bool send_bytes(std::span<const uint8_t> bytes);
+    bool give_file(int descriptor) { return link_->give_file(descriptor).has_value(); }
+    bool shares_memory() const { return link_->shares_memory(); }
     bool send(uint16_t id, const Bytes& body, std::optional<uint32_t> claimed_size = {});
     template <typename Message>
     requires requires { Message::kId; }

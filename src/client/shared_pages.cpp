@@ -1,0 +1,94 @@
+#include "client/shared_pages.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "base/log.h"
+#include "client/feedback.h"
+#include "client/handover.h"
+#include "client/memory_map.h"
+#include "client/session.h"
+#include "client/stream.h"
+#include "link/descriptor.h"
+
+namespace bitfusion::client {
+namespace {
+
+constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+std::atomic<bool> g_any{false};
+
+// A file and the message that speaks of it go out together.
+std::mutex& giving() {
+    static std::mutex* const made = std::make_unique<std::mutex>().release();  // outlives every exit handler
+    return *made;
+}
+
+link::Descriptor make_file(size_t bytes) {
+    link::Descriptor file(memfd_create("bitfusion-pinned", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!file || ftruncate(file.get(), static_cast<off_t>(bytes)) != 0 ||
+        fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
+        return {};
+    return file;
+}
+
+CUresult give(Session* s, const link::Descriptor& file, const msg::PagesShare& m, CUdeviceptr* device) {
+    const std::lock_guard<std::mutex> lock(giving());
+    if (!s->give_file(file.get())) return CUDA_ERROR_OPERATING_SYSTEM;
+    return call(m, [&](const msg::PagesShare::Reply& reply) { *device = reply.device; });
+}
+
+}  // namespace
+
+void* share_pages(size_t bytes, CUdeviceptr* device) {
+    Session* s = session();
+    // Memory may be allocated while a stream captures; the worker's driver might call that a violation.
+    if (s == nullptr || !s->shares_memory() || any_capture()) return nullptr;
+    const link::Descriptor file = make_file(bytes);
+    if (!file) {
+        BF_LOG("client", kInfo, "pinned memory is not shared with the worker: %s", strerror(errno));
+        return nullptr;
+    }
+    // Pinned memory is there from the start, and this process is whom the kernel charges for it.
+    void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file.get(), 0);
+    if (pages == MAP_FAILED) return nullptr;
+    const CUresult result = give(s, file, msg::PagesShare{reinterpret_cast<uint64_t>(pages), bytes}, device);
+    if (result == CUDA_SUCCESS) {
+        g_any = true;
+        return pages;
+    }
+    BF_LOG("client", kInfo, "the worker cannot share %zu bytes of pinned memory: error %d", bytes, result);
+    munmap(pages, bytes);
+    return nullptr;
+}
+
+CUdeviceptr in_shared_pages(const void* host, size_t bytes) {
+    if (!g_any.load(std::memory_order_relaxed)) return 0;
+    const auto number = reinterpret_cast<uint64_t>(host);
+    if (!may_be_pinned(number)) return 0;
+    const auto range = range_of(number);
+    if (!range || !range->shared || bytes > range->bytes - (number - range->base)) return 0;
+    return range->mapped_at + (number - range->base);
+}
+
+CUresult copy_pages(CUdeviceptr target, CUdeviceptr source, size_t bytes, CUstream stream, bool awaited) {
+    CUresult result = hand_over_range(target, bytes);
+    if (result == CUDA_SUCCESS) result = hand_over_range(source, bytes);
+    if (result != CUDA_SUCCESS) return result;
+    touch_stream(stream);
+    if (!awaited) return post(msg::CopyPages{target, source, bytes, wire_name(stream)});
+    const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
+    result = call(msg::CopyPagesAwaited{target, source, bytes, wire_name(stream)}, [](const auto&) {});
+    if (result != CUDA_SUCCESS) return result;
+    stream_done(stream, touch);
+    return take_back();
+}
+
+}  // namespace bitfusion::client

@@ -1,0 +1,28 @@
+// File rights: descriptors that travel over a socket of this machine (unix(7), SCM_RIGHTS), with one byte.
+// One thread sends on a socket, one receives.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "link/descriptor.h"
+
+namespace bitfusion::link {
+
+// At once.
+constexpr size_t kMostRights = 4;
+
+// Does not wait: a peer that takes nothing makes it fail.
+Status send_rights(int socket, uint8_t byte, std::span<const int> descriptors);
+
+struct Rights {
+    uint8_t byte = 0;
+    std::vector<Descriptor> descriptors;
+};
+
+// `wait`: as long as the socket waits (SO_RCVTIMEO). What is more than kMostRights is an error, and closed.
+Result<Rights> receive_rights(int socket, bool wait);
+
+}  // namespace bitfusion::link
