@@ -22,7 +22,7 @@ std::string gpus_text(uint64_t count) { return std::to_string(count) + (count ==
 
 Eligibility::Eligibility(const std::vector<Filter>& filters, const std::vector<std::string>& list,
                          const std::vector<const Server*>& servers)
-    : masks_(servers.size()), restricted_(!filters.empty() || !list.empty()) {
+    : masks_(servers.size()), by_filters_(!filters.empty()), by_list_(!list.empty()) {
     const std::set<std::string> wanted(list.begin(), list.end());
     std::set<std::string> known;
     for (size_t number = 0; number < servers.size(); ++number) {
@@ -77,31 +77,38 @@ Share share_of(const Request& request, const std::vector<uint64_t>& sizes) {
     return {std::max<int64_t>(1, Share::from(*request.fraction).millionths) * request.gpus};
 }
 
-std::string Eligibility::who() const {
-    return restricted_ ? "the servers that --filter and the list of servers leave"
-                       : "the servers of the pool";
+std::string Eligibility::which() const {
+    if (by_filters_ && by_list_) return "that --filter and the list of servers allow";
+    if (by_filters_) return "that --filter allows";
+    return by_list_ ? "that the list of servers allows" : "of the pool";
 }
 
 std::optional<std::string> Eligibility::never(const Request& request) const {
     if (most_.empty()) {
         if (!unknown_.empty())
             return "server '" + unknown_ + "' is not one of the pool's; see them with: bitfusion list_gpus";
-        if (any_server_ && restricted_)
+        if (any_server_ && (by_filters_ || by_list_))
             return "no GPU of the pool passes the filters and the list of servers; see what there is with: "
                    "bitfusion "
                    "list_gpus";
         return std::string("the pool has no GPU; see the servers' health with: bitfusion health");
     }
     if (request.gpus > most_.size()) {
-        return std::to_string(request.gpus) + " GPUs were asked of one server, of " + who() +
-               " the largest has " + gpus_text(most_.size()) + "; ask for at most " +
+        return std::to_string(request.gpus) + " GPUs were asked of one server; the largest server " +
+               which() + " has " + gpus_text(most_.size()) + "; ask for at most " +
                std::to_string(most_.size()) + " with -n";
     }
     const uint64_t most = most_mib(request.gpus);
     if (request.memory_mib && *request.memory_mib > most) {
-        return gpus_text(request.gpus) + " with " + std::to_string(*request.memory_mib) +
-               " MiB were asked of one server, of " + who() + " none has more than " + std::to_string(most) +
-               " MiB on so many; ask for at most that with -m, or for fewer with -n";
+        const std::string asked = std::to_string(*request.memory_mib) + " MiB";
+        const std::string offer = "more than " + std::to_string(most) + " MiB";
+        if (request.gpus == 1) {
+            return "a GPU with " + asked + " was asked for; no server " + which() + " has a GPU with " +
+                   offer + "; ask for at most that with -m";
+        }
+        const std::string gpus = gpus_text(request.gpus);
+        return gpus + " with " + asked + " each were asked of one server; no server " + which() + " has " +
+               offer + " on each of " + gpus + "; ask for at most that with -m, or for fewer GPUs with -n";
     }
     if (request.fraction && partition_of(most, *request.fraction) == 0) {
         return "the fraction comes to less than 1 MiB of a GPU with " + std::to_string(most) +

@@ -47,14 +47,16 @@ class Eligibility {
     static std::string key_of(const std::vector<Filter>& filters, const std::vector<std::string>& list);
 
   private:
-    std::string who() const;
+    // Which servers were looked at, to stand after "server".
+    std::string which() const;
 
     std::vector<uint64_t> masks_;
     std::set<std::vector<uint64_t>>
         makes_;                   // sizes of one server's GPUs, the largest first; equal servers once
     std::vector<uint64_t> most_;  // by count of GPUs less one
     uint64_t smallest_ = 0;
-    bool restricted_ = false;
+    bool by_filters_ = false;
+    bool by_list_ = false;
     bool any_server_ = false;
     std::string unknown_;  // an entry of the list that is no server's id or address
 };

@@ -144,11 +144,20 @@ TEST_F(PoolClaims, ThatCannotEverFitAreRefusedAtOnceWithTheMost) {
     add_server("a", {100, 100});
     add_server("b", {400});
     EXPECT_EQ(ask("1", "c", whole(3)), "409");
-    EXPECT_TRUE(says("ask for at most 2 with -n")) << text;
+    EXPECT_TRUE(
+        says("3 GPUs were asked of one server; the largest server of the pool has 2 GPUs; ask for at "
+             "most 2 with -n"))
+        << text;
     EXPECT_EQ(ask("1", "c", mib(2, 101)), "409");
-    EXPECT_TRUE(says("none has more than 100 MiB on so many")) << text;
+    EXPECT_TRUE(
+        says("2 GPUs with 101 MiB each were asked of one server; no server of the pool has more than "
+             "100 MiB on each of 2 GPUs; ask for at most that with -m, or for fewer GPUs with -n"))
+        << text;
     EXPECT_EQ(ask("1", "c", mib(1, 401)), "409");
-    EXPECT_TRUE(says("none has more than 400 MiB")) << text;
+    EXPECT_TRUE(
+        says("a GPU with 401 MiB was asked for; no server of the pool has a GPU with more than 400 "
+             "MiB; ask for at most that with -m"))
+        << text;
     EXPECT_EQ(ask("1", "c", part(1, 0.0001)), "409");
     EXPECT_EQ(ask("1", "c", whole(0)), "400");
     EXPECT_EQ(ask("1", "c", part(1, 1.5)), "400");
@@ -165,6 +174,15 @@ TEST_F(PoolClaims, ThatCannotEverFitAreRefusedAtOnceWithTheMost) {
     filtered.filters = {*parse_filter("device.phy-memory>=401")};
     EXPECT_EQ(submit(filtered), "409");
     EXPECT_TRUE(says("no GPU of the pool passes")) << text;
+    filtered.filters = {*parse_filter("device.phy-memory<=100")};
+    filtered.ask = mib(1, 101);
+    EXPECT_EQ(submit(filtered), "409");
+    EXPECT_TRUE(says("no server that --filter allows has a GPU with more than 100 MiB")) << text;
+    filtered.servers = {"a:56001"};
+    EXPECT_EQ(submit(filtered), "409");
+    EXPECT_TRUE(says("no server that --filter and the list of servers allow has a GPU")) << text;
+    filtered.ask = kWhole;
+    filtered.servers.clear();
     filtered.filters = {*parse_filter("device.id=1")};
     EXPECT_EQ(submit(filtered), "a:1");
     EXPECT_TRUE(pool.waiting().empty());
