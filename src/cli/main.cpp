@@ -1,6 +1,7 @@
 // The executable: the CLI, and the daemon behind `bitfusion manager`. The only file that knows both rooms.
 #include <unistd.h>
 
+#include <boost/system/system_error.hpp>
 #include <climits>
 #include <cstdlib>
 #include <exception>
@@ -175,6 +176,14 @@ int run(int count, char** arguments) {
 int main(int count, char** arguments) {
     try {
         return run(count, arguments);
+    } catch (const boost::system::system_error& error) {
+        // Boost.Asio cannot be made without descriptors; this is how it says so.
+        const bool files = error.code() == boost::system::errc::too_many_files_open;
+        cli::say_error(
+            files ? "cannot allocate memory: too many files are open; raise the limit with 'ulimit -n "
+                    "4096' or more"
+                  : std::string("internal error: ") + error.what() + "; please report it");
+        return cli::kFailure;
     } catch (const std::exception& error) {
         cli::say_error(std::string("internal error: ") + error.what() + "; please report it");
         return cli::kFailure;

@@ -199,10 +199,14 @@ Error wrong_authority(const Endpoint& server) {
 
 Error error_of(const Endpoint& server, const Outcome& outcome, bool secure) {
     if (!outcome.connected) {
+        // Users of this product look for the words in front.
+        if (outcome.error == asio::error::no_descriptors)
+            return {"cannot reach server " + server.text() +
+                        ": cannot allocate memory: too many files are open; raise the limit with 'ulimit -n "
+                        "4096' or more",
+                    kUnreachable};
         return unreachable(server, outcome.error == beast::error::timeout
                                        ? "dial tcp " + server.text() + ": i/o timeout"
-                                   : outcome.error == asio::error::no_descriptors
-                                       ? "cannot allocate memory: too many files are open, see ulimit -n"
                                        : outcome.error.message());
     }
     if (secure && !outcome.handshaken) {

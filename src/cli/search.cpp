@@ -88,11 +88,21 @@ uint64_t smallest_gpu(const ServerView& view, const std::vector<uint64_t>& ordin
     return smallest;
 }
 
-Result<int64_t> ask_id(const Endpoint& server) {
+struct Claimed {
+    std::string client;  // as the pool knows this machine
+    int64_t idle_limit_minutes = 0;
+};
+
+Result<Claimed> claim_id(const Endpoint& server) {
     const auto answer = ::bitfusion::cli::ask(server, Method::kPost, "/v1/claim_id", json::object());
     if (!answer) return tl::unexpected(answer.error());
+    Claimed claimed;
+    const auto client = answer->body.find("client");
+    if (client != answer->body.end() && client->is_string()) claimed.client = client->get<std::string>();
     const auto limit = answer->body.find("idle_limit_minutes");
-    return limit != answer->body.end() && limit->is_number_integer() ? limit->get<int64_t>() : 0;
+    if (limit != answer->body.end() && limit->is_number_integer())
+        claimed.idle_limit_minutes = limit->get<int64_t>();
+    return claimed;
 }
 
 }  // namespace
@@ -174,13 +184,14 @@ Result<Search::Candidate> Search::ask_candidate(const Endpoint& server, size_t i
     Candidate candidate;
     candidate.server = server;
     candidate.index = index;
+    const auto claimed = claim_id(server);
+    if (!claimed) return tl::unexpected(claimed.error());
+    say_info("Query server " + server.text() + " to claim client id: " + claimed->client);
+    candidate.idle_limit_minutes = claimed->idle_limit_minutes;
     say_info("Query server " + server.text() + " gpu availability");
     auto view = ask_server(server, false);
     if (!view) return tl::unexpected(view.error());
     candidate.view = std::move(*view);
-    const auto claimed = ask_id(server);
-    if (!claimed) return tl::unexpected(claimed.error());
-    candidate.idle_limit_minutes = *claimed;
     return candidate;
 }
 

@@ -89,7 +89,8 @@ class Run(WithManager):
         host, data_port = self.manager.address("data")
         self.assertRegex(
             result.stderr,
-            r"^\[INFO\] {0} Query server {1} gpu availability\n"
+            r"^\[INFO\] {0} Query server {1} to claim client id: \S+\n"
+            r"\[INFO\] {0} Query server {1} gpu availability\n"
             r"\[INFO\] {0} Choosing GPUs from server list \[{1}\]\n"
             r"\[INFO\] {0} Requesting GPUs \[0\] with 2048 MiB of memory from server 0, with version \S+\.\.\.\n"
             r"Requested resources:\nServer List: {1}\nClient idle timeout: 0 min\n"
