@@ -105,10 +105,18 @@ std::map<std::string, std::string> collect(const CrashreportOptions& options, co
     return files;
 }
 
+// What is packed is written there first, for its owner alone.
+fs::path temporary_folder() {
+    const char* const named = getenv("TMPDIR");
+    return named != nullptr && *named != '\0' ? named : "/tmp";
+}
+
 Status pack(const std::map<std::string, std::string>& files, const fs::path& target) {
-    char pattern[] = "/tmp/bitfusion-crashreport-XXXXXX";
-    if (mkdtemp(pattern) == nullptr)
-        return fail(std::string("cannot make a folder in /tmp: ") + strerror(errno));
+    const fs::path here = temporary_folder();
+    std::string pattern = here / "bitfusion-crashreport-XXXXXX";
+    if (mkdtemp(pattern.data()) == nullptr)
+        return fail("cannot make a folder in " + here.string() + ": " + strerror(errno) +
+                    "; name another with TMPDIR");
     const fs::path scratch = pattern;
     const fs::path folder = scratch / "bitfusion-crashreport";
     Status outcome;
@@ -118,7 +126,9 @@ Status pack(const std::map<std::string, std::string>& files, const fs::path& tar
         std::ofstream out(folder / name, std::ios::binary);
         out << without_secrets(text);
         out.close();
-        if (!out && outcome) outcome = fail("cannot write in /tmp; make room there");
+        if (!out && outcome)
+            outcome = fail("cannot write in " + here.string() +
+                           "; make room there, or name another folder with TMPDIR");
     }
     // Made first, for its owner alone: tar keeps the mode of a file that is there.
     const int made = open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -43,6 +43,33 @@ TEST(Redact, RemovesTicketsAndTokens) {
     }
 }
 
+TEST(Redact, RemovesTokensAndSessionsWithDashesAnywhere) {
+    const std::string secret = "a-B3-dEfGhIjKlMnOpQrStUvWxYz0123456789_-AbC";
+    ASSERT_EQ(secret.size(), 43u);
+    for (const std::string& text :
+         {"bf-abc1234-" + secret, "bfs-ann-1700000000-1600000000-0a1b-" + secret, secret})
+        EXPECT_EQ(without_secrets("refused " + text + ", see\n"), "refused <removed>, see\n");
+    const std::string kept =
+        "MIG-GPU-6e9df987-a6e8-4d18-9476-9ea12a419e83 a-long-name-of-a-file-in-the-folder-of-samples\n";
+    EXPECT_EQ(without_secrets(kept), kept);
+}
+
+TEST(Redact, RemovesThePasswordOfAnAddress) {
+    EXPECT_EQ(without_secrets("etcd: https://ann:hunter2@10.0.0.1:2379 up\n"),
+              "etcd: https://<removed>@10.0.0.1:2379 up\n");
+    EXPECT_EQ(without_secrets("http://10.0.0.1:80/a@b\n"), "http://10.0.0.1:80/a@b\n");
+}
+
+TEST(Redact, RemovesValuesOfFlagsAndValuesBelowTheirName) {
+    EXPECT_EQ(without_secrets("run --password hunter2 -- x\n"), "run --password <removed>\n");
+    EXPECT_EQ(without_secrets("run --server-token=t-12\n"), "run --server-token=<removed>\n");
+    EXPECT_EQ(without_secrets("password:\n  hunter2\n\n  more\nlisten: ::1\n"),
+              "password:\n<removed>\n\n<removed>\nlisten: ::1\n");
+    EXPECT_EQ(without_secrets("  \"tokens\": [\n    \"t-12\"\n  ],\n  \"gpus\": 2\n"),
+              "  \"tokens\": <removed>\n<removed>\n  ],\n  \"gpus\": 2\n");
+    EXPECT_EQ(without_secrets("cookie: |\n  a=1\nend\n"), "cookie: <removed>\n<removed>\nend\n");
+}
+
 TEST(Redact, RemovesKeysAndCertificates) {
     EXPECT_EQ(without_secrets("a\n-----BEGIN PRIVATE KEY-----\nMIIE\nshort\n-----END PRIVATE KEY-----\nb\n"),
               "a\n<removed>\nb\n");
