@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,13 +52,12 @@ health::Remote remote_of(const Endpoint& server, const json& document) {
     if (list == document.end() || !list->is_array()) return remote;
     for (const json& object : *list) {
         if (!object.is_object() || !object.contains("ip") || !object["ip"].is_string()) continue;
-        in_addr address{};
-        if (inet_pton(AF_INET, object["ip"].get<std::string>().c_str(), &address) != 1) continue;
         const auto prefix = object.find("prefix");
-        const bool proper =
-            prefix != object.end() && prefix->is_number_unsigned() && prefix->get<uint64_t>() <= 32;
-        remote.addresses.push_back(
-            {"", ntohl(address.s_addr), proper ? static_cast<unsigned>(prefix->get<uint64_t>()) : 32});
+        const bool told =
+            prefix != object.end() && prefix->is_number_unsigned() && prefix->get<uint64_t>() <= 128;
+        health::Address address{"", object["ip"].get<std::string>(), 0};
+        address.prefix = told ? prefix->get<unsigned>() : address.v6() ? 128 : 32;
+        if (health::proper(address)) remote.addresses.push_back(std::move(address));
     }
     return remote;
 }

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -9,39 +8,19 @@
 #include "cli/probe_client.h"
 #include "cli/report.h"
 #include "cli/rest_client.h"
-#include "health/node.h"
+#include "health/address.h"
 
 namespace bitfusion::cli {
 namespace {
 
 using nlohmann::json;
 
-struct Interface {
-    std::string name;
-    std::string ip;
-    unsigned prefix = 32;
-};
-
-std::string ip_text(uint32_t ip) {
-    const in_addr address{htonl(ip)};
-    char text[INET_ADDRSTRLEN] = "";
-    inet_ntop(AF_INET, &address, text, sizeof text);
-    return text;
-}
-
-std::vector<Interface> own_interfaces() {
-    health::Node node;
-    health::observe(&node);
-    std::vector<Interface> all = {{"lo", "127.0.0.1", 8}};
-    for (const health::Address& address : node.addresses)
-        all.push_back({address.interface, ip_text(address.ip), address.prefix});
-    return all;
-}
+using health::Address;
 
 // A server's names and addresses; what is not proper is left out.
-std::vector<Interface> interfaces_of(const json& document) {
+std::vector<Address> interfaces_of(const json& document) {
     constexpr size_t kMost = 16;
-    std::vector<Interface> all;
+    std::vector<Address> all;
     const auto list = document.find("interfaces");
     if (list == document.end() || !list->is_array()) return all;
     for (const json& object : *list) {
@@ -50,44 +29,35 @@ std::vector<Interface> interfaces_of(const json& document) {
         const auto ip = object.find("ip");
         const auto prefix = object.find("prefix");
         if (name == object.end() || !name->is_string() || ip == object.end() || !ip->is_string() ||
-            prefix == object.end() || !prefix->is_number_unsigned() || prefix->get<uint64_t>() > 32 ||
-            !parse_endpoint(ip->get<std::string>())) {
+            prefix == object.end() || !prefix->is_number_unsigned() || prefix->get<uint64_t>() > 128) {
             continue;
         }
-        all.push_back({one_line(name->get<std::string>()), ip->get<std::string>(), prefix->get<unsigned>()});
+        Address address{one_line(name->get<std::string>()), ip->get<std::string>(), prefix->get<unsigned>()};
+        if (health::proper(address)) all.push_back(std::move(address));
     }
     return all;
 }
 
-bool same_subnet(const Interface& a, const Interface& b) {
-    in_addr first{}, second{};
-    inet_pton(AF_INET, a.ip.c_str(), &first);
-    inet_pton(AF_INET, b.ip.c_str(), &second);
-    const unsigned prefix = std::max(a.prefix, b.prefix);
-    const uint32_t mask = prefix == 0 ? 0 : ~uint32_t{0} << (32 - prefix);
-    return (ntohl(first.s_addr) & mask) == (ntohl(second.s_addr) & mask);
-}
-
 // Every pair in one subnet; a server without one is reached as the kernel routes.
-std::vector<std::pair<Interface, Interface>> pairs_of(const std::vector<Interface>& ours,
-                                                      const std::vector<Interface>& theirs,
-                                                      const Endpoint& endpoint) {
-    std::vector<std::pair<Interface, Interface>> pairs;
-    for (const Interface& own : ours) {
-        for (const Interface& other : theirs) {
-            if (same_subnet(own, other)) pairs.emplace_back(own, other);
+std::vector<std::pair<Address, Address>> pairs_of(const std::vector<Address>& ours,
+                                                  const std::vector<Address>& theirs,
+                                                  const Endpoint& endpoint) {
+    std::vector<std::pair<Address, Address>> pairs;
+    for (const Address& own : ours) {
+        for (const Address& other : theirs) {
+            if (health::same_subnet(own, other)) pairs.emplace_back(own, other);
         }
     }
     if (!pairs.empty()) return pairs;
-    Interface far{"routed", endpoint.ip, 32};
-    for (const Interface& other : theirs) {
-        if (other.ip == endpoint.ip) far.name = other.name;
+    Address far{"routed", endpoint.ip, 0};
+    for (const Address& other : theirs) {
+        if (other.ip == endpoint.ip) far.interface = other.interface;
     }
     return {{{"any", "", 0}, far}};
 }
 
-Result<Measurement> measure_pair(const Endpoint& endpoint, uint16_t port, const Interface& own,
-                                 const Interface& other) {
+Result<Measurement> measure_pair(const Endpoint& endpoint, uint16_t port, const Address& own,
+                                 const Address& other) {
     const auto granted = ask(endpoint, Method::kPost, "/v1/probes");
     if (!granted) return tl::unexpected(granted.error());
     const auto ticket = granted->body.find("ticket");
@@ -120,9 +90,10 @@ json measure_server(const Endpoint& endpoint, bool* complete) {
         port->get<uint64_t>() > 65535) {
         return give_up(not_a_manager(endpoint, "it tells no interfaces"));
     }
-    for (const auto& [own, other] : pairs_of(own_interfaces(), interfaces_of(answer->body), endpoint)) {
-        json pair = {{"client_interface", own.name},
-                     {"server_interface", other.name},
+    const auto ours = health::own_addresses(health::Loopback::kToo);
+    for (const auto& [own, other] : pairs_of(ours, interfaces_of(answer->body), endpoint)) {
+        json pair = {{"client_interface", own.interface},
+                     {"server_interface", other.interface},
                      {"server_ip", other.ip},
                      {"kind", "tcp"}};
         const auto measured = measure_pair(endpoint, port->get<uint16_t>(), own, other);
@@ -132,8 +103,8 @@ json measure_server(const Endpoint& endpoint, bool* complete) {
             pair["bandwidth_gb_per_s"] = measured->bandwidth();
         } else {
             pair["error"] = measured.error().what;
-            say_error(own.name + " => [" + other.ip + "] " + other.name + ": " + measured.error().what +
-                      "; check the firewall for the data port");
+            say_error(own.interface + " => [" + other.ip + "] " + other.interface + ": " +
+                      measured.error().what + "; check the firewall for the data port");
             *complete = false;
         }
         row["pairs"].push_back(std::move(pair));

@@ -45,24 +45,37 @@ class Socket {
     int fd_;
 };
 
-Result<sockaddr_in> address_of(const std::string& ip, uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    if (inet_pton(AF_INET, ip.c_str(), &address.sin_addr) != 1)
-        return fail("'" + ip + "' is no IPv4 address");
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+Result<SocketAddress> address_of(const std::string& ip, uint16_t port) {
+    SocketAddress address;
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
+    if (inet_pton(AF_INET, ip.c_str(), &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        address.size = sizeof *v4;
+        return address;
+    }
+    if (inet_pton(AF_INET6, ip.c_str(), &v6->sin6_addr) != 1) return fail("'" + ip + "' is no IP address");
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    address.size = sizeof *v6;
     return address;
 }
 
-Status open_connection(int fd, const std::string& from, const sockaddr_in& to) {
+Status open_connection(int fd, const std::string& from, const SocketAddress& to) {
     if (!from.empty()) {
         const auto local = address_of(from, 0);
         if (!local) return tl::unexpected(local.error());
-        if (bind(fd, reinterpret_cast<const sockaddr*>(&*local), sizeof *local) != 0)
+        if (bind(fd, local->get(), local->size) != 0)
             return fail("cannot send from " + from + ": " + strerror(errno));
     }
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
-        return fail(strerror(errno), errno);
+    if (connect(fd, to.get(), to.size) != 0 && errno != EINPROGRESS) return fail(strerror(errno), errno);
     pollfd ready{fd, POLLOUT, 0};
     if (poll(&ready, 1, kConnectMs) <= 0) return fail("timed out");
     int error = 0;
@@ -139,15 +152,17 @@ Result<Measurement> measure(const std::string& from, const std::string& to_ip, u
                             const wire::Ticket& ticket, const std::optional<link::Pin>& pin) {
     const auto to = address_of(to_ip, port);
     if (!to) return tl::unexpected(to.error());
-    Socket connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Socket connection(socket(to->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (connection.get() < 0)
         return fail(std::string("cannot make a socket: ") + strerror(errno) + "; raise ulimit -n");
     if (auto opened = open_connection(connection.get(), from, *to); !opened)
         return tl::unexpected(opened.error());
     std::unique_ptr<link::Link> link;
     if (pin) {
-        auto secured =
-            link::secure_socket(connection.release(), to_ip + ":" + std::to_string(port), *pin, kConnectMs);
+        auto secured = link::secure_socket(
+            connection.release(),
+            (to->storage.ss_family == AF_INET6 ? "[" + to_ip + "]" : to_ip) + ":" + std::to_string(port),
+            *pin, kConnectMs);
         if (!secured) return tl::unexpected(secured.error());
         link = std::move(*secured);
     } else {

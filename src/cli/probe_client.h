@@ -24,7 +24,7 @@ struct Measurement {
 };
 
 // `pin`: of the server's key, as the control connection told it; none: the connection is not encrypted.
-// `from` is an IPv4 address of this machine, or empty for the kernel's choice.
+// `from` is an address of this machine, of the same kind as `to_ip`, or empty for the kernel's choice.
 Result<Measurement> measure(const std::string& from, const std::string& to_ip, uint16_t port,
                             const wire::Ticket& ticket, const std::optional<link::Pin>& pin);
 

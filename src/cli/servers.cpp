@@ -126,8 +126,12 @@ Result<Endpoint> parse_endpoint(const std::string& text) {
         if (split != std::string::npos) rest = whole.substr(split);
     }
     std::array<uint8_t, 16> address{};
-    if (inet_pton(endpoint.v6() ? AF_INET6 : AF_INET, endpoint.ip.c_str(), address.data()) != 1)
+    const int family = endpoint.v6() ? AF_INET6 : AF_INET;
+    if (inet_pton(family, endpoint.ip.c_str(), address.data()) != 1 || (whole[0] == '[' && !endpoint.v6()))
         return wrong();
+    // IPv6 can be written in several ways; one server is to have one name.
+    std::array<char, INET6_ADDRSTRLEN> plain{};
+    endpoint.ip = inet_ntop(family, address.data(), plain.data(), plain.size());
     if (rest.empty()) return endpoint;
     const std::string port = trimmed(rest.substr(1));
     const char* end = port.data() + port.size();

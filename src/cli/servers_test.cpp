@@ -31,7 +31,7 @@ TEST(Servers, WrongLinesAreNamed) {
     EXPECT_FALSE(parse_servers_text("", "f"));
     EXPECT_FALSE(parse_servers_text("# nothing\n", "f"));
     for (const char* text : {"10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:", "10.0.0.1:x", "10.0.0", "1.2.3.4.5",
-                             "[::1", "[::1]x", "::g"})
+                             "[::1", "[::1]x", "::g", "[10.0.0.1]:1"})
         EXPECT_FALSE(parse_endpoint(text)) << text;
 }
 
@@ -40,6 +40,8 @@ TEST(Servers, AddressesOfVersion6) {
     EXPECT_EQ(parse_endpoint("[fd00::7]:7")->text(), "[fd00::7]:7");
     EXPECT_EQ(parse_endpoint("[fd00::7] 7")->text(), "[fd00::7]:7");
     EXPECT_EQ(parse_endpoint("fd00::7 7")->text(), "[fd00::7]:7");
+    EXPECT_EQ(parse_endpoint("[FD00:0:0::7]:7")->text(), "[fd00::7]:7");
+    EXPECT_TRUE(parse_endpoint("0:0:0:0:0:0:0:1")->loopback());
 }
 
 TEST(Servers, TheYamlFormOfRelease35) {

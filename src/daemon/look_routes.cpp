@@ -1,6 +1,5 @@
 #include "daemon/look_routes.h"
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "daemon/dispatcher.h"
 #include "daemon/etag.h"
 #include "daemon/metrics.h"
+#include "health/address.h"
 #include "health/report.h"
 
 namespace bitfusion::daemon {
@@ -39,13 +39,6 @@ Reply refusal(const Error& error, unsigned otherwise) {
 std::string host_name() {
     char name[256] = "";
     return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
-
-std::string ip_text(uint32_t ip) {
-    const in_addr address{htonl(ip)};
-    char text[INET_ADDRSTRLEN] = "";
-    inet_ntop(AF_INET, &address, text, sizeof text);
-    return text;
 }
 
 int hex_digit(char c) {
@@ -242,16 +235,17 @@ json LookApi::pool_name() const {
 }
 
 Reply LookApi::interfaces() const {
-    health::Node node;
-    health::observe(&node);
-    if (settings_.listen.starts_with("127.")) node.addresses = {{"lo", 0x7f000001, 8}};
+    const bool loopback = settings_.loopback();
     json rows = json::array();
-    for (const health::Address& address : node.addresses) {
-        const std::string ip = ip_text(address.ip);
-        const bool any = settings_.listen == "0.0.0.0" || settings_.listen == ip || address.interface == "lo";
-        if (any)
-            rows.push_back(
-                {{"name", address.interface}, {"ip", ip}, {"prefix", address.prefix}, {"kind", "tcp"}});
+    for (const health::Address& address :
+         health::own_addresses(loopback ? health::Loopback::kToo : health::Loopback::kLeftOut)) {
+        // "::" takes connections of IPv4 as well.
+        const bool any = settings_.listen == "::" || (settings_.listen == "0.0.0.0" && !address.v6());
+        if (any || health::same_address(settings_.listen, address.ip))
+            rows.push_back({{"name", address.interface},
+                            {"ip", address.ip},
+                            {"prefix", address.prefix},
+                            {"kind", "tcp"}});
     }
     return object_reply({{"interfaces", std::move(rows)}, {"data_port", data_port_}});
 }

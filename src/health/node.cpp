@@ -1,13 +1,8 @@
 #include "health/node.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -90,18 +85,7 @@ bool Files::exists(const std::string& inside) const {
 void observe(Node* node) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) node->open_files = limit.rlim_cur;
-    ifaddrs* list = nullptr;
-    if (getifaddrs(&list) != 0) return;
-    for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
-        if (at->ifa_addr == nullptr || at->ifa_netmask == nullptr || at->ifa_addr->sa_family != AF_INET)
-            continue;
-        if ((at->ifa_flags & IFF_LOOPBACK) != 0 || (at->ifa_flags & IFF_UP) == 0) continue;
-        const auto* ip = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
-        const auto* mask = reinterpret_cast<const sockaddr_in*>(at->ifa_netmask);
-        node->addresses.push_back({at->ifa_name, ntohl(ip->sin_addr.s_addr),
-                                   static_cast<unsigned>(std::popcount(mask->sin_addr.s_addr))});
-    }
-    freeifaddrs(list);
+    node->addresses = own_addresses(Loopback::kLeftOut);
 }
 
 std::map<std::string, uint64_t> losses(const Files& files) {

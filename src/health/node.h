@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "health/address.h"
 #include "health/check.h"
 
 namespace bitfusion::health {
@@ -73,12 +74,6 @@ struct Store {
 struct Controller {
     std::string address;
     std::string error;  // empty: it answered
-};
-
-struct Address {
-    std::string interface;
-    uint32_t ip = 0;  // host byte order
-    unsigned prefix = 32;
 };
 
 struct Remote {

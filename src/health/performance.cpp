@@ -34,13 +34,6 @@ std::vector<std::string> fast_interfaces(const Files& files) {
     return fast;
 }
 
-uint32_t mask_of(unsigned prefix) { return prefix == 0 ? 0 : ~uint32_t{0} << (32 - std::min(prefix, 32u)); }
-
-bool same_subnet(const Address& a, const Address& b) {
-    const uint32_t mask = mask_of(std::max(a.prefix, b.prefix));
-    return (a.ip & mask) == (b.ip & mask);
-}
-
 }  // namespace
 
 std::optional<int64_t> memory_mib(const Files& files, const std::string& key) {
@@ -87,8 +80,7 @@ Finding check_host_memory(const Node& node) {
 
 Finding check_subnets(const Node& node) {
     if (node.addresses.empty())
-        return marginal(
-            "no interface beside loopback has an IPv4 address: only programs of this machine connect");
+        return marginal("no interface beside loopback has an address: only programs of this machine connect");
     if (node.side == Side::kServer) {
         std::string names;
         for (const Address& address : node.addresses) append(&names, address.interface);

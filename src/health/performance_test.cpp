@@ -24,9 +24,9 @@ TEST_F(Performance, HostMemory) {
 
 TEST_F(Performance, Subnets) {
     node.side = Side::kClient;
-    node.remotes = {{"10.0.0.1:56001", {{"net1", 0x0a000001, 24}}}};
+    node.remotes = {{"10.0.0.1:56001", {{"net1", "10.0.0.1", 24}}}};
     EXPECT_FINDING(check_subnets(node), kPass, "10.0.0.1:56001");
-    node.remotes.push_back({"10.0.1.1:56001", {{"net1", 0x0a000101, 24}}});
+    node.remotes.push_back({"10.0.1.1:56001", {{"net1", "10.0.1.1", 24}}});
     EXPECT_FINDING(check_subnets(node), kMarginal, "no common subnet with 10.0.1.1:56001");
     node.remotes[1].addresses[0].prefix = 8;  // theirs is wide, ours is not: packets to us are routed
     EXPECT_FINDING(check_subnets(node), kMarginal, "10.0.1.1");

@@ -24,7 +24,7 @@ class TestMachine : public testing::Test {
         node.installation = root_ + "/opt/bitfusion";
         node.data_folder = root_;
         node.controllers = {{"10.0.0.1:56001", ""}};
-        node.addresses = {{"ens1", 0x0a000005, 24}};
+        node.addresses = {{"ens1", "10.0.0.5", 24}};
         node.gpus.backend = "real";
         node.gpus.driver_version = "580.65.06";
         node.gpus.cuda_version = 13000;
