@@ -39,6 +39,13 @@ constexpr uint64_t element_bytes(uint32_t format, uint32_t channels) {
     }
 }
 
+// Bytes of a block of 4 x 4 texels; 0 for formats without blocks (BC1 ... BC7 have them).
+constexpr uint64_t block_bytes(uint32_t format) {
+    if (format < 0x91 || format > 0x9e) return 0;
+    const bool half = format == 0x91 || format == 0x92 || format == 0x97 || format == 0x98;  // BC1, BC4
+    return half ? 8 : 16;
+}
+
 constexpr ArrayShape array_shape(uint64_t width, uint64_t height, uint64_t depth, uint32_t format,
                                  uint32_t channels) {
     return {(Extent(width) * Extent(element_bytes(format, channels))).value, std::max<uint64_t>(height, 1),
@@ -60,15 +67,19 @@ constexpr uint64_t array_cost(uint64_t width, uint64_t height, uint64_t depth, u
                               uint32_t channels, uint32_t levels, bool layered) {
     constexpr uint64_t kMostElement = 16;
     const uint64_t known = element_bytes(format, channels);
-    const uint64_t element = known != 0 ? known : kMostElement;
+    const uint64_t block = block_bytes(format);
+    const uint64_t element = block != 0 ? block : known != 0 ? known : kMostElement;
+    const auto elements = [block](uint64_t texels) {
+        return block == 0 ? texels : texels / 4 + (texels % 4 == 0 ? 0 : 1);
+    };
     const auto rounded = [](Extent bytes, uint64_t unit) {
         return bytes.value > UINT64_MAX - unit ? UINT64_MAX : (bytes.value + unit - 1) / unit * unit;
     };
     Extent total = 0;
     for (uint32_t level = 0; level < std::clamp(levels, 1u, 64u); ++level) {
         const auto smaller = [level](uint64_t extent) { return std::max<uint64_t>(extent >> level, 1); };
-        const uint64_t pitch = rounded(Extent(smaller(width)) * Extent(element), 64);
-        const uint64_t rows = height > 1 ? rounded(Extent(smaller(height)), 8) : 1;
+        const uint64_t pitch = rounded(Extent(elements(smaller(width))) * Extent(element), 64);
+        const uint64_t rows = height > 1 ? rounded(Extent(elements(smaller(height))), 8) : 1;
         const uint64_t planes = layered ? std::max<uint64_t>(depth, 1) : smaller(depth);
         total = total + Extent(rounded(Extent(pitch) * Extent(rows) * Extent(planes), 512));
     }

@@ -32,6 +32,11 @@ TEST(ArrayShape, CostCoversTheTexelsAndSaturates) {
     EXPECT_LE(wire::array_cost(100, 100, 0, CU_AD_FORMAT_FLOAT, 4, 1, false), 180000u);
     EXPECT_GT(wire::array_cost(64, 64, 0, CU_AD_FORMAT_FLOAT, 1, 7, false),
               wire::array_cost(64, 64, 0, CU_AD_FORMAT_FLOAT, 1, 1, false));
+    // 16384 blocks of 8 and of 16 bytes
+    EXPECT_GE(wire::array_cost(512, 512, 0, CU_AD_FORMAT_BC1_UNORM, 4, 1, false), 131072u);
+    EXPECT_LE(wire::array_cost(512, 512, 0, CU_AD_FORMAT_BC1_UNORM, 4, 1, false), 140000u);
+    EXPECT_GE(wire::array_cost(509, 510, 0, CU_AD_FORMAT_BC7_UNORM, 4, 1, false), 262144u);
+    EXPECT_LE(wire::array_cost(509, 510, 0, CU_AD_FORMAT_BC7_UNORM, 4, 1, false), 280000u);
     EXPECT_EQ(wire::array_cost(UINT64_MAX, UINT64_MAX, 9, CU_AD_FORMAT_FLOAT, 4, 3, true), UINT64_MAX);
 }
 

@@ -13,12 +13,13 @@ namespace {
 constexpr uint64_t kPitchUnit = 16;
 
 uint64_t pitch_of(const CUDA_ARRAY3D_DESCRIPTOR& description) {
-    return (description.Width * element_bytes(description) + kPitchUnit - 1) & ~(kPitchUnit - 1);
+    const Rows rows = rows_of(description);
+    return (rows.per_row * rows.unit + kPitchUnit - 1) & ~(kPitchUnit - 1);
 }
 
 // False when the product does not fit 64 bits.
 bool bytes_of(const CUDA_ARRAY3D_DESCRIPTOR& description, uint64_t* bytes) {
-    return !__builtin_mul_overflow(pitch_of(description), std::max<uint64_t>(description.Height, 1), bytes) &&
+    return !__builtin_mul_overflow(pitch_of(description), rows_of(description).count, bytes) &&
            !__builtin_mul_overflow(*bytes, std::max<uint64_t>(description.Depth, 1), bytes);
 }
 
@@ -32,59 +33,27 @@ bool fits(const CUDA_ARRAY3D_DESCRIPTOR& d, int width, int height, int depth) {
 
 ArrayStorage::~ArrayStorage() { release(address, {MemoryKind::kArray}); }
 
-uint64_t Array::row_bytes() const { return description.Width * element_bytes(description); }
+uint64_t Array::row_bytes() const {
+    const Rows rows = rows_of(description);
+    return rows.per_row * rows.unit;
+}
+uint64_t Array::rows() const { return rows_of(description).count; }
 uint64_t Array::pitch() const { return pitch_of(description); }
-
-uint64_t element_bytes(CUarray_format format, unsigned channels) {
-    if (channels != 1 && channels != 2 && channels != 4) return 0;
-    switch (format) {
-        case CU_AD_FORMAT_UNSIGNED_INT8:
-        case CU_AD_FORMAT_SIGNED_INT8:
-            return channels;
-        case CU_AD_FORMAT_UNSIGNED_INT16:
-        case CU_AD_FORMAT_SIGNED_INT16:
-        case CU_AD_FORMAT_HALF:
-            return uint64_t{2} * channels;
-        case CU_AD_FORMAT_UNSIGNED_INT32:
-        case CU_AD_FORMAT_SIGNED_INT32:
-        case CU_AD_FORMAT_FLOAT:
-            return uint64_t{4} * channels;
-        // Normalized formats carry the number of channels in their name.
-        case CU_AD_FORMAT_UNORM_INT8X1:
-        case CU_AD_FORMAT_SNORM_INT8X1:
-            return channels == 1 ? 1 : 0;
-        case CU_AD_FORMAT_UNORM_INT8X2:
-        case CU_AD_FORMAT_SNORM_INT8X2:
-            return channels == 2 ? 2 : 0;
-        case CU_AD_FORMAT_UNORM_INT8X4:
-        case CU_AD_FORMAT_SNORM_INT8X4:
-            return channels == 4 ? 4 : 0;
-        case CU_AD_FORMAT_UNORM_INT16X1:
-        case CU_AD_FORMAT_SNORM_INT16X1:
-            return channels == 1 ? 2 : 0;
-        case CU_AD_FORMAT_UNORM_INT16X2:
-        case CU_AD_FORMAT_SNORM_INT16X2:
-            return channels == 2 ? 4 : 0;
-        case CU_AD_FORMAT_UNORM_INT16X4:
-        case CU_AD_FORMAT_SNORM_INT16X4:
-            return channels == 4 ? 8 : 0;
-        default:
-            return 0;
-    }
-}
-
-uint64_t element_bytes(const CUDA_ARRAY3D_DESCRIPTOR& description) {
-    return element_bytes(description.Format, description.NumChannels);
-}
 
 CUresult check_array(const CUDA_ARRAY3D_DESCRIPTOR& d, bool mipmapped) {
     constexpr unsigned kKnown = CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_SURFACE_LDST | CUDA_ARRAY3D_CUBEMAP |
                                 CUDA_ARRAY3D_TEXTURE_GATHER | CUDA_ARRAY3D_DEPTH_TEXTURE |
                                 CUDA_ARRAY3D_COLOR_ATTACHMENT;
     if ((d.Flags & ~kKnown) != 0) return CUDA_ERROR_NOT_SUPPORTED;
-    if (element_bytes(d) == 0 || d.Width == 0) return CUDA_ERROR_INVALID_VALUE;
     const bool layered = (d.Flags & CUDA_ARRAY3D_LAYERED) != 0;
     const bool surface = (d.Flags & CUDA_ARRAY3D_SURFACE_LDST) != 0;
+    const bool compressed = block_format(d) != BlockFormat::kNone;
+    const bool planar = !planes_of(d).empty();
+    if ((element_bytes(d) == 0 && !compressed && !planar) || d.Width == 0) return CUDA_ERROR_INVALID_VALUE;
+    // A block is flat and has no element that a surface could name; a plane is one picture.
+    if (compressed && (d.Height == 0 || surface)) return CUDA_ERROR_INVALID_VALUE;
+    if (planar && (mipmapped || (d.Flags & (CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_CUBEMAP)) != 0))
+        return CUDA_ERROR_INVALID_VALUE;
     bool good = false;
     if ((d.Flags & CUDA_ARRAY3D_CUBEMAP) != 0) {
         good = d.Width == d.Height && (layered ? d.Depth != 0 && d.Depth % 6 == 0 : d.Depth == 6) &&
@@ -138,15 +107,14 @@ CUDA_ARRAY3D_DESCRIPTOR level_description(const CUDA_ARRAY3D_DESCRIPTOR& base, u
     return d;
 }
 
-CUresult allocate_array(const ContextPtr& context, const CUDA_ARRAY3D_DESCRIPTOR& description,
-                        unsigned levels, std::vector<uint64_t>* offsets,
-                        std::shared_ptr<const ArrayStorage>* storage) {
+CUresult allocate_array(const ContextPtr& context, const std::vector<CUDA_ARRAY3D_DESCRIPTOR>& parts,
+                        std::vector<uint64_t>* offsets, std::shared_ptr<const ArrayStorage>* storage) {
     uint64_t total = 0;
-    for (unsigned level = 0; level < levels; ++level) {
+    for (const CUDA_ARRAY3D_DESCRIPTOR& part : parts) {
         offsets->push_back(total);
         uint64_t bytes = 0;
-        if (!bytes_of(level_description(description, level), &bytes) ||
-            __builtin_add_overflow(total, bytes, &total) || total > context->gpu.memory_bytes())
+        if (!bytes_of(part, &bytes) || __builtin_add_overflow(total, bytes, &total) ||
+            total > context->gpu.memory_bytes())
             return CUDA_ERROR_OUT_OF_MEMORY;
         total = (total + kTextureAlignment - 1) & ~(kTextureAlignment - 1);
     }

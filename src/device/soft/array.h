@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cuda_api.gen.h"
+#include "device/soft/array_format.h"
 #include "device/soft/context.h"
 
 namespace bitfusion::soft {
@@ -36,12 +37,15 @@ class Array {
     const CUDA_ARRAY3D_DESCRIPTOR description;
     const std::shared_ptr<const ArrayStorage> storage;
     const uint64_t address;
-    bool level = false;  // of a mipmapped array, which destroys it
+    bool part = false;  // a level of a mipmapped array or a plane of an array, which destroys it
 
+    std::vector<std::shared_ptr<Array>> components;  // of a format of several planes; it has no rows itself
+
+    // As copies see it: rows of elements, or of blocks where the format has blocks.
     uint64_t row_bytes() const;
     uint64_t pitch() const;  // from row to row
     uint64_t slice() const { return pitch() * rows(); }
-    uint64_t rows() const { return description.Height == 0 ? 1 : description.Height; }
+    uint64_t rows() const;
     uint64_t planes() const { return description.Depth == 0 ? 1 : description.Depth; }
 };
 
@@ -56,18 +60,13 @@ class MipmappedArray {
     std::vector<std::shared_ptr<Array>> levels;
 };
 
-// Bytes of one element; 0 for formats that the software GPU does not have.
-uint64_t element_bytes(const CUDA_ARRAY3D_DESCRIPTOR& description);
-uint64_t element_bytes(CUarray_format format, unsigned channels);
-
 // What CUDA's table of extents allows: INVALID_VALUE beyond it, NOT_SUPPORTED for sparse arrays and the like.
 CUresult check_array(const CUDA_ARRAY3D_DESCRIPTOR& description, bool mipmapped);
 
-// Memory for `levels` levels of this description, the first at full size; each level begins at a multiple of
-// the texture alignment. The offset of each level is written to `offsets`.
-CUresult allocate_array(const ContextPtr& context, const CUDA_ARRAY3D_DESCRIPTOR& description,
-                        unsigned levels, std::vector<uint64_t>* offsets,
-                        std::shared_ptr<const ArrayStorage>* storage);
+// Memory for the levels or planes with these descriptions; each begins at a multiple of the texture
+// alignment. The offset of each is written to `offsets`.
+CUresult allocate_array(const ContextPtr& context, const std::vector<CUDA_ARRAY3D_DESCRIPTOR>& parts,
+                        std::vector<uint64_t>* offsets, std::shared_ptr<const ArrayStorage>* storage);
 
 // The description of one level of a mipmapped array: layers stay, everything else halves.
 CUDA_ARRAY3D_DESCRIPTOR level_description(const CUDA_ARRAY3D_DESCRIPTOR& base, unsigned level);

@@ -17,11 +17,11 @@ using ArrayPtr = std::shared_ptr<Array>;
 using MipmappedPtr = std::shared_ptr<MipmappedArray>;
 
 ArrayPtr add_array(const ContextPtr& context, const CUDA_ARRAY3D_DESCRIPTOR& description,
-                   std::shared_ptr<const ArrayStorage> storage, uint64_t offset, bool level) {
+                   std::shared_ptr<const ArrayStorage> storage, uint64_t offset, bool part) {
     const uint64_t address = storage->address + offset;
     auto array =
         std::make_shared<Array>(driver().arrays.issue(), context, description, std::move(storage), address);
-    array->level = level;
+    array->part = part;
     driver().arrays.add(array->handle, array);
     return array;
 }
@@ -29,11 +29,17 @@ ArrayPtr add_array(const ContextPtr& context, const CUDA_ARRAY3D_DESCRIPTOR& des
 CUresult make_array(const ContextPtr& context, CUarray* out, const CUDA_ARRAY3D_DESCRIPTOR& description) {
     CUresult result = check_array(description, false);
     if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
+    if (result != CUDA_SUCCESS) return result;
+    const std::vector<CUDA_ARRAY3D_DESCRIPTOR> planes = planes_of(description);
     std::vector<uint64_t> offsets;
     std::shared_ptr<const ArrayStorage> storage;
-    if (result == CUDA_SUCCESS) result = allocate_array(context, description, 1, &offsets, &storage);
-    if (result == CUDA_SUCCESS) *out = add_array(context, description, std::move(storage), 0, false)->handle;
-    return result;
+    result = allocate_array(context, planes.empty() ? std::vector{description} : planes, &offsets, &storage);
+    if (result != CUDA_SUCCESS) return result;
+    const ArrayPtr array = add_array(context, description, storage, 0, false);
+    for (size_t i = 0; i < planes.size(); ++i)
+        array->components.push_back(add_array(context, planes[i], storage, offsets[i], true));
+    *out = array->handle;
+    return CUDA_SUCCESS;
 }
 
 CUresult cuArrayCreate_v2(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* description) {
@@ -82,19 +88,23 @@ CUresult cuArray3DGetDescriptor_v2(CUDA_ARRAY3D_DESCRIPTOR* out, CUarray handle)
 CUresult cuArrayDestroy(CUarray handle) {
     return entry_in_context([&](const ContextPtr& context) {
         const ArrayPtr array = driver().arrays.find(handle);
-        if (array == nullptr || array->level) return CUDA_ERROR_INVALID_HANDLE;
+        if (array == nullptr || array->part) return CUDA_ERROR_INVALID_HANDLE;
         const CUresult result = synchronize(*context);
+        for (const ArrayPtr& plane : array->components) driver().arrays.remove(plane->handle);
         driver().arrays.remove(handle);
         driver().images.storage_changed();
         return result;
     });
 }
 
-// No array has several planes: formats that do are not supported.
-CUresult cuArrayGetPlane(CUarray* out, CUarray handle, unsigned int) {
+CUresult cuArrayGetPlane(CUarray* out, CUarray handle, unsigned int number) {
     return entry_in_context([&](const ContextPtr&) {
         if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
-        return driver().arrays.find(handle) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_ERROR_INVALID_VALUE;
+        const ArrayPtr array = driver().arrays.find(handle);
+        if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+        if (number >= array->components.size()) return CUDA_ERROR_INVALID_VALUE;
+        *out = array->components[number]->handle;
+        return CUDA_SUCCESS;
     });
 }
 
@@ -138,15 +148,17 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray* out, const CUDA_ARRAY3D_DESCRI
         if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
         if (result != CUDA_SUCCESS) return result;
         const unsigned count = std::clamp(levels, 1u, most_levels(*description));
+        std::vector<CUDA_ARRAY3D_DESCRIPTOR> levels_of;
+        for (unsigned level = 0; level < count; ++level)
+            levels_of.push_back(level_description(*description, level));
         std::vector<uint64_t> offsets;
         std::shared_ptr<const ArrayStorage> storage;
-        result = allocate_array(context, *description, count, &offsets, &storage);
+        result = allocate_array(context, levels_of, &offsets, &storage);
         if (result != CUDA_SUCCESS) return result;
         auto made =
             std::make_shared<MipmappedArray>(driver().mipmapped_arrays.issue(), context, *description);
         for (unsigned level = 0; level < count; ++level)
-            made->levels.push_back(
-                add_array(context, level_description(*description, level), storage, offsets[level], true));
+            made->levels.push_back(add_array(context, levels_of[level], storage, offsets[level], true));
         *out = made->handle;
         driver().mipmapped_arrays.add(*out, std::move(made));
         return CUDA_SUCCESS;

@@ -87,7 +87,8 @@ CUresult read_side(const CUmemcpy3DOperand& operand, Side* side) {
     if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     side->type = CU_MEMORYTYPE_ARRAY;
     side->array = array->handle;
-    side->element = element_bytes(array->description);
+    side->element = rows_of(array->description).unit;
+    if (side->element == 0) return CUDA_ERROR_INVALID_VALUE;  // its planes are copied, one by one
     side->offset = operand.op.array.offset;
     // Beyond the largest array every offset is wrong; the product must not wrap into range.
     if (side->offset.x > SIZE_MAX / side->element) return CUDA_ERROR_INVALID_VALUE;

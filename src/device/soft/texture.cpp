@@ -1,5 +1,7 @@
 #include "device/soft/texture.h"
 
+#include <algorithm>
+
 #include "device/soft/array.h"
 #include "device/soft/driver.h"
 #include "device/soft/texture_limits.h"
@@ -11,6 +13,7 @@ struct Texels {
     ImageFormat format = ImageFormat::kU8;
     uint32_t channels = 0;
     bool fraction = false;  // a format that is always read as [0, 1] or [-1, 1]
+    BlockFormat blocks = BlockFormat::kNone;
 };
 
 Texels texels_of(CUarray_format format, unsigned channels) {
@@ -47,8 +50,11 @@ Texels texels_of(CUarray_format format, unsigned channels) {
         case CU_AD_FORMAT_SNORM_INT16X2:
         case CU_AD_FORMAT_SNORM_INT16X4:
             return {ImageFormat::kS16, channels, true};
-        default:
-            return {};
+        default: {
+            const BlockFormat blocks = block_format(format, channels);
+            if (blocks == BlockFormat::kNone) return {};
+            return {ImageFormat::kF32, channels, false, blocks};
+        }
     }
 }
 
@@ -58,6 +64,12 @@ Texels texels_of(CUresourceViewFormat format) {
                                       ImageFormat::kS16, ImageFormat::kU32, ImageFormat::kS32,
                                       ImageFormat::kF16, ImageFormat::kF32};
     const auto index = static_cast<unsigned>(format) - CU_RES_VIEW_FORMAT_UINT_1X8;
+    constexpr BlockFormat kBlocks[] = {
+        BlockFormat::kBc1, BlockFormat::kBc2,  BlockFormat::kBc3,  BlockFormat::kBc4,   BlockFormat::kBc4s,
+        BlockFormat::kBc5, BlockFormat::kBc5s, BlockFormat::kBc6h, BlockFormat::kBc6hs, BlockFormat::kBc7};
+    const auto compressed = static_cast<unsigned>(format) - CU_RES_VIEW_FORMAT_UNSIGNED_BC1;
+    if (compressed < std::size(kBlocks))
+        return {ImageFormat::kF32, channels_of(kBlocks[compressed]), false, kBlocks[compressed]};
     if (index / 3 >= std::size(kKinds)) return {};
     return {kKinds[index / 3], 1u << index % 3, false};
 }
@@ -66,7 +78,7 @@ ImageLevel level_of(const Array& array) {
     ImageLevel level;
     level.address = array.address;
     level.width = static_cast<uint32_t>(array.description.Width);
-    level.height = static_cast<uint32_t>(array.rows());
+    level.height = static_cast<uint32_t>(std::max<uint64_t>(array.description.Height, 1));
     level.depth = static_cast<uint32_t>(array.planes());
     level.pitch = array.pitch();
     level.slice = array.slice();
@@ -77,15 +89,19 @@ void set_texels(const Texels& texels, Image* image) {
     image->format = texels.format;
     image->channels = texels.channels;
     image->normalized_reads = texels.fraction;
+    image->blocks = texels.blocks;
 }
 
-void describe(const Array& array, Image* image, BoundImage* out) {
+CUresult describe(const Array& array, Image* image, BoundImage* out) {
     const CUDA_ARRAY3D_DESCRIPTOR& d = array.description;
+    if (!array.components.empty()) return CUDA_ERROR_INVALID_VALUE;
     set_texels(texels_of(d.Format, d.NumChannels), image);
     image->layered = (d.Flags & CUDA_ARRAY3D_LAYERED) != 0;
     image->cube = (d.Flags & CUDA_ARRAY3D_CUBEMAP) != 0;
+    image->srgb = is_srgb(d.Format);
     image->levels.push_back(level_of(array));
     out->storage = array.storage;
+    return CUDA_SUCCESS;
 }
 
 CUresult describe_linear(const CUDA_RESOURCE_DESC& resource, Image* image) {
@@ -129,13 +145,13 @@ CUresult describe(const CUDA_RESOURCE_DESC& resource, Image* image, BoundImage* 
         case CU_RESOURCE_TYPE_ARRAY: {
             const auto array = driver().arrays.find(resource.res.array.hArray);
             if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-            describe(*array, image, out);
-            return CUDA_SUCCESS;
+            return describe(*array, image, out);
         }
         case CU_RESOURCE_TYPE_MIPMAPPED_ARRAY: {
             const auto pyramid = driver().mipmapped_arrays.find(resource.res.mipmap.hMipmappedArray);
             if (pyramid == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-            describe(*pyramid->levels.front(), image, out);
+            const CUresult result = describe(*pyramid->levels.front(), image, out);
+            if (result != CUDA_SUCCESS) return result;
             for (size_t i = 1; i < pyramid->levels.size(); ++i)
                 image->levels.push_back(level_of(*pyramid->levels[i]));
             return CUDA_SUCCESS;
@@ -151,16 +167,38 @@ CUresult describe(const CUDA_RESOURCE_DESC& resource, Image* image, BoundImage* 
     }
 }
 
-CUresult apply_view(const CUDA_RESOURCE_VIEW_DESC& view, Image* image) {
-    if (image->checked) return CUDA_ERROR_INVALID_VALUE;
-    if (view.format >= CU_RES_VIEW_FORMAT_UNSIGNED_BC1 && view.format <= CU_RES_VIEW_FORMAT_UNSIGNED_BC7)
-        return CUDA_ERROR_NOT_SUPPORTED;
-    if (view.format != CU_RES_VIEW_FORMAT_NONE) {
-        const Texels texels = texels_of(view.format);
-        if (texels.channels == 0 || bytes_of(texels.format) * texels.channels != image->texel_bytes())
-            return CUDA_ERROR_INVALID_VALUE;
-        set_texels(texels, image);
+// Blocks in an array of 32-bit integers, one element each: extents grow by the edge of a block. A level has
+// no texels beyond the elements that it has.
+void view_blocks(const Texels& texels, Image* image) {
+    const uint32_t width = image->levels.front().width * kBlockEdge;
+    const uint32_t height = image->levels.front().height * kBlockEdge;
+    for (size_t i = 0; i < image->levels.size(); ++i) {
+        ImageLevel& level = image->levels[i];
+        level.width = std::min(level.width * kBlockEdge, std::max(width >> i, 1u));
+        level.height = std::min(level.height * kBlockEdge, std::max(height >> i, 1u));
     }
+    set_texels(texels, image);
+}
+
+CUresult view_format(CUresourceViewFormat format, Image* image) {
+    if (format == CU_RES_VIEW_FORMAT_NONE) return CUDA_SUCCESS;
+    const Texels texels = texels_of(format);
+    if (texels.blocks != BlockFormat::kNone) {
+        if (image->format != ImageFormat::kU32 || image->texel_bytes() != block_bytes(texels.blocks))
+            return CUDA_ERROR_INVALID_VALUE;
+        view_blocks(texels, image);
+        return CUDA_SUCCESS;
+    }
+    if (texels.channels == 0 || bytes_of(texels.format) * texels.channels != image->texel_bytes())
+        return CUDA_ERROR_INVALID_VALUE;
+    set_texels(texels, image);
+    return CUDA_SUCCESS;
+}
+
+CUresult apply_view(const CUDA_RESOURCE_VIEW_DESC& view, Image* image) {
+    if (image->checked || image->blocks != BlockFormat::kNone) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = view_format(view.format, image);
+    if (result != CUDA_SUCCESS) return result;
     const ImageLevel& base = image->levels.front();
     const auto same = [](size_t wanted, uint32_t given) {
         return wanted == given || (wanted == 0 && given == 1);
@@ -182,6 +220,20 @@ CUresult apply_view(const CUDA_RESOURCE_VIEW_DESC& view, Image* image) {
         level.depth = layers;
     }
     return CUDA_SUCCESS;
+}
+
+bool may_be_srgb(const Image& image) {
+    switch (image.blocks) {
+        case BlockFormat::kNone:
+            return image.format == ImageFormat::kU8;
+        case BlockFormat::kBc1:
+        case BlockFormat::kBc2:
+        case BlockFormat::kBc3:
+        case BlockFormat::kBc7:
+            return true;
+        default:
+            return false;
+    }
 }
 
 bool good(const CUDA_TEXTURE_DESC& t) {
@@ -208,7 +260,7 @@ CUresult make_texture(const CUDA_RESOURCE_DESC& resource, const CUDA_TEXTURE_DES
     if (image->seamless && !image->cube) return CUDA_ERROR_INVALID_VALUE;
     const bool small = !is_float(image->format) && bytes_of(image->format) < 4;
     if (small && (texture.flags & CU_TRSF_READ_AS_INTEGER) == 0) image->normalized_reads = true;
-    image->srgb = (texture.flags & CU_TRSF_SRGB) != 0 && image->format == ImageFormat::kU8;
+    if ((texture.flags & CU_TRSF_SRGB) != 0 && may_be_srgb(*image)) image->srgb = true;
     for (size_t axis = 0; axis < 3; ++axis) {
         constexpr ImageAddressing kModes[] = {ImageAddressing::kWrap, ImageAddressing::kClamp,
                                               ImageAddressing::kMirror, ImageAddressing::kBorder};
@@ -234,7 +286,9 @@ CUresult make_surface(const CUDA_RESOURCE_DESC& resource, BoundImage* out) {
     const auto array = driver().arrays.find(resource.res.array.hArray);
     if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     auto image = std::make_shared<Image>();
-    describe(*array, image.get(), out);
+    const CUresult result = describe(*array, image.get(), out);
+    if (result != CUDA_SUCCESS) return result;
+    if (image->blocks != BlockFormat::kNone) return CUDA_ERROR_INVALID_VALUE;
     out->image = std::move(image);
     return CUDA_SUCCESS;
 }

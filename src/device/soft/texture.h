@@ -1,8 +1,8 @@
 // Texture: from CUDA's descriptors of resources, textures and views to the Image that kernels sample.
 //
 // Everything is checked here: kinds, ranges, alignments, the extents of a view. INVALID_VALUE for what CUDA
-// forbids, INVALID_HANDLE for arrays that do not exist, NOT_SUPPORTED for block-compressed formats. Any
-// thread. Source document: cuda.h, cuTexObjectCreate and cuSurfObjectCreate.
+// forbids, INVALID_HANDLE for arrays that do not exist. A planar array is sampled plane by plane. Any thread.
+// Source document: cuda.h, cuTexObjectCreate and cuSurfObjectCreate.
 #pragma once
 
 #include "cuda_api.gen.h"

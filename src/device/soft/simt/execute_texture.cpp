@@ -93,6 +93,18 @@ void fetch_texture(Warp& warp, const Instruction& in, uint32_t mask) {
 
 // The numbers of channel_data_type and channel_order are OpenCL's, as PTX has them.
 uint32_t channel_data_type(const Image& image) {
+    switch (image.blocks) {
+        case BlockFormat::kNone:
+            break;
+        case BlockFormat::kBc4s:
+        case BlockFormat::kBc5s:
+            return 0x10d0;
+        case BlockFormat::kBc6h:
+        case BlockFormat::kBc6hs:
+            return 0x10dd;
+        default:
+            return 0x10d2;
+    }
     switch (image.format) {
         case ImageFormat::kU8:
             return image.normalized_reads ? 0x10d2 : 0x10da;

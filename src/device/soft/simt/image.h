@@ -14,6 +14,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "device/soft/simt/compressed.h"
+
 namespace bitfusion::soft {
 
 enum class ImageFormat : uint8_t { kU8, kU16, kU32, kS8, kS16, kS32, kF16, kF32 };
@@ -50,6 +52,9 @@ struct ImageLevel {
 struct Image {
     ImageFormat format = ImageFormat::kU8;
     uint32_t channels = 1;  // 1, 2 or 4
+    // Not kNone: memory holds blocks, texels are made of them, and `format` and `channels` say nothing of
+    // memory. Extents of levels still count texels; pitches lead from one row of blocks to the next.
+    BlockFormat blocks = BlockFormat::kNone;
     bool layered = false;
     bool cube = false;
     bool checked = false;  // texels lie in memory that the program can free
@@ -70,8 +75,11 @@ struct Image {
     float most_level = 0;
     std::array<float, 4> border{};
 
-    uint32_t texel_bytes() const { return bytes_of(format) * channels; }
-    bool reads_float() const { return is_float(format) || normalized_reads; }
+    // Of one texel, or of one block.
+    uint32_t texel_bytes() const {
+        return blocks != BlockFormat::kNone ? block_bytes(blocks) : bytes_of(format) * channels;
+    }
+    bool reads_float() const { return is_float(format) || normalized_reads || blocks != BlockFormat::kNone; }
 };
 
 // The images that a launch can reach, by the number that stands in its arguments: a texture or surface

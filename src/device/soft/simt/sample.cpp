@@ -79,6 +79,7 @@ class Level {
                 for (unsigned c = 0; c < 4; ++c) (*out)[c] = bits_of(image_.border[c]);
             return true;
         }
+        if (image_.blocks != BlockFormat::kNone) return read_block(place, out);
         const uint64_t address = level_.address + static_cast<uint64_t>(place.z) * level_.slice +
                                  static_cast<uint64_t>(place.y) * level_.pitch +
                                  static_cast<uint64_t>(place.x) * image_.texel_bytes();
@@ -97,6 +98,23 @@ class Level {
     }
 
   private:
+    // Blocks lie in arrays only, never in memory that the program can free.
+    bool read_block(const Place& place, Texel* out) const {
+        const uint64_t x = static_cast<uint64_t>(place.x);
+        const uint64_t y = static_cast<uint64_t>(place.y);
+        const uint64_t address = level_.address + static_cast<uint64_t>(place.z) * level_.slice +
+                                 y / kBlockEdge * level_.pitch + x / kBlockEdge * image_.texel_bytes();
+        const auto* at = reinterpret_cast<const std::byte*>(static_cast<uintptr_t>(address));
+        CompressedBlock block;
+        block.low = load<uint64_t>(at);
+        if (image_.texel_bytes() > sizeof block.low) block.high = load<uint64_t>(at + sizeof block.low);
+        const BlockTexel texel = decode_texel(image_.blocks, block, static_cast<unsigned>(x % kBlockEdge),
+                                              static_cast<unsigned>(y % kBlockEdge));
+        for (unsigned c = 0; c < 4; ++c)
+            (*out)[c] = bits_of(image_.srgb && c < 3 ? from_srgb(texel[c]) : texel[c]);
+        return true;
+    }
+
     const Image& image_;
     const ImageLevel& level_;
     const ImageReach& reach_;
