@@ -49,7 +49,6 @@ tl::unexpected<Error> malformed(const json::exception& error) {
 
 std::string to_json(const Attendance& attendance) {
     return dump({{"server", record_of(attendance.server)},
-                 {"fresh", attendance.fresh},
                  {"leaving", attendance.leaving},
                  {"leases", attendance.leases},
                  {"heard", attendance.heard},
@@ -67,7 +66,6 @@ Result<Attendance> attendance_from(const std::string& text) {
             return tl::unexpected<Error>(Error{added.error().what, 400});
         if (records.servers.size() != 1) return fail("a server tells of something that is no server", 400);
         attendance.server = std::move(records.servers.front());
-        attendance.fresh = root.at("fresh").get<bool>();
         attendance.leaving = root.at("leaving").get<bool>();
         Status read = read_ids(root, "leases", attendance.leases);
         if (read) read = read_ids(root, "heard", attendance.heard);

@@ -18,9 +18,7 @@
 namespace bitfusion::daemon {
 
 struct Attendance {
-    pool::Server server;
-    // Its process has only begun: programs that an earlier one served are gone.
-    bool fresh = false;
+    pool::Server server;                      // with the instance that tells its process from earlier ones
     bool leaving = false;                     // it ends; nothing is to be placed on it
     std::vector<std::string> leases;          // that it still knows: what they hold is in use
     std::set<std::string> heard;              // leases that gave a sign of life

@@ -12,8 +12,8 @@ Attendance sample() {
     attendance.server.id = "server-1";
     attendance.server.address = "127.0.0.1:56001";
     attendance.server.hostname = "host";
+    attendance.server.instance = "2f6a";
     attendance.server.gpus.push_back({0, 4096, "GPU-1", "Tesla T4", "7.5"});
-    attendance.fresh = true;
     attendance.leases = {"a", "b"};
     attendance.heard = {"a"};
     attendance.used = {"b"};
@@ -26,7 +26,6 @@ TEST(Attendance, ArrivesAsItWasSent) {
     const auto read = attendance_from(to_json(sample()));
     ASSERT_TRUE(read) << read.error().what;
     EXPECT_EQ(read->server, sample().server);
-    EXPECT_TRUE(read->fresh);
     EXPECT_FALSE(read->leaving);
     EXPECT_EQ(read->leases, sample().leases);
     EXPECT_EQ(read->heard, sample().heard);

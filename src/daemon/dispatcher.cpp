@@ -17,6 +17,7 @@ namespace {
 using tcp = asio::ip::tcp;
 
 constexpr auto kHelloDeadline = std::chrono::seconds(5);
+constexpr auto kTicketPatience = std::chrono::seconds(2);  // while the pool cannot be asked about a ticket
 constexpr long kMostStrangers = 512;
 
 struct WorkerStart {
@@ -208,7 +209,7 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
     LeasePointer lease = leases_.by_ticket(hello->ticket);
     if (!lease) {
         // Where another server schedules, it may have granted it a moment ago.
-        co_await leases_.catch_up();
+        co_await leases_.catch_up(kTicketPatience);
         lease = leases_.by_ticket(hello->ticket);
     }
     if (!lease) {

@@ -97,9 +97,10 @@ void Leases::mirror() {
     changed_.ring();
 }
 
-Task<void> Leases::catch_up() {
-    co_await scheduler_.catch_up();
+Task<bool> Leases::catch_up(std::chrono::milliseconds patience) {
+    const bool asked = co_await scheduler_.catch_up(patience);
     mirror();
+    co_return asked;
 }
 
 std::vector<std::string> Leases::ids() const {

@@ -110,7 +110,7 @@ class Leases {
     // Brings this room to what the pool says.
     void mirror();
     // The same after hearing what the pool has decided by now, on a server that does not schedule itself.
-    Task<void> catch_up();
+    Task<bool> catch_up(std::chrono::milliseconds patience);
     std::vector<std::string> ids() const;
     void stop() { tick_.cancel(); }
 

@@ -11,6 +11,8 @@ using nlohmann::json;
 
 constexpr const char* kNoLease = "no lease has this id; list them with GET /v1/leases";
 constexpr auto kOverDeadline = std::chrono::seconds(10);
+// Longer than it takes to notice that the scheduling server is gone and to elect another.
+constexpr auto kHoldPatience = std::chrono::seconds(20);
 constexpr const char* kNoClaim = "no claim has this id: it was refused, given up or ended";
 
 json parts_of(const pool::Grant& grant, const Report& report, const Lease* with_use) {
@@ -225,8 +227,10 @@ Task<Reply> Api::hold_lease(Asked asked) {
     LeasePointer lease = parts_.leases.by_id(asked.id);
     if (!lease) {
         // Another server may have granted it a moment ago.
-        co_await parts_.leases.catch_up();
+        const bool asked_pool = co_await parts_.leases.catch_up(kHoldPatience);
         lease = parts_.leases.by_id(asked.id);
+        if (!lease && !asked_pool)
+            co_return error_reply(503, "no server schedules just now; try again in a few seconds");
     }
     if (!lease || lease->ending || !may_touch(asked, lease->owner)) co_return error_reply(404, kNoLease);
     if (lease->held)

@@ -4,22 +4,27 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "identity/secret.h"
 
 namespace bitfusion::daemon {
 namespace {
 
 constexpr auto kTimeToLive = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kOneTry = std::chrono::milliseconds(0);
 constexpr int kFarewells = 3;  // one says what is to end, the next that it is over
 constexpr auto kTellDeadline = std::chrono::seconds(5);
+constexpr auto kTellAgainAfter = std::chrono::milliseconds(500);
+constexpr size_t kInstanceBytes = 16;
 
 std::string cuda_text(int64_t version) {
     return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-pool::Server server_of(const Member& self, const Report& report) {
+pool::Server server_of(const Member& self, const std::string& instance, const Report& report) {
     pool::Server server;
     server.id = self.id;
+    server.instance = instance;
     server.address = self.control_address;
     server.hostname = self.name;
     server.cuda_version = cuda_text(report.cuda_version);
@@ -39,19 +44,10 @@ pool::Server server_of(const Member& self, const Report& report) {
     return server;
 }
 
-// The programs of a run ended with the workers of the process that was there before; a lease of request_gpus
-// goes on with new ones.
-void end_programs_of(const std::string& server, pool::Pool& pool, pool::Time now) {
-    for (const pool::Lease& lease : pool.records().leases) {
-        if (lease.server == server && !lease.persistent)
-            pool.end(lease.id, "the manager of its server was started again", now);
-    }
-}
-
 }  // namespace
 
 Scheduler::Scheduler(asio::io_context& io, store::Store& store)
-    : io_(io), store_(&store), told_(io), tick_(io) {}
+    : io_(io), store_(&store), instance_(identity::random_text(kInstanceBytes)), told_(io), tick_(io) {}
 
 pool::Time Scheduler::now() {
     return std::chrono::duration_cast<pool::Time>(Clock::now().time_since_epoch());
@@ -96,7 +92,8 @@ Status Scheduler::lead() {
     auto begun = run([this](pool::Pool& pool, pool::Time now) -> Status {
         pool::Settings settings = pool.settings();
         settings.auto_release = auto_release_;
-        if (fresh_) end_programs_of(self_.id, pool, now);
+        const pool::Server* own = pool.server(self_.id);
+        if (own != nullptr && own->instance != instance_) end_programs_of(self_.id, pool, now);
         return pool.set_settings(settings, now);
     });
     if (!begun) {
@@ -115,13 +112,14 @@ Status Scheduler::lead() {
 void Scheduler::step_down() {
     mine();
     ledger_.reset();
+    had_.clear();
 }
 
 Task<void> Scheduler::leave() {
     attendance_.leaving = true;
     if (ledger_ || peer_ == nullptr || !gpus_) co_return;
     for (int round = 0; round < kFarewells && (round == 0 || attendance_.urgent()); ++round)
-        co_await catch_up();
+        co_await catch_up(kOneTry);
 }
 
 void Scheduler::close() {
@@ -166,31 +164,48 @@ std::vector<std::string> Scheduler::known_here() const {
 // What holds for a server that schedules and for one that does not alike.
 Status Scheduler::arrive(pool::Pool& pool, const Attendance& attendance, pool::Time now) {
     const std::string& id = attendance.server.id;
-    if (auto put = pool.put_server(attendance.server, now); !put) return put;
+    const pool::Server* known = pool.server(id);
+    const bool begun = known == nullptr || known->instance != attendance.server.instance;
+    // Before the new instance is written down: a first part of it that alone reached the store is repeated.
+    if (begun) end_programs_of(id, pool, now);
+    // What has ended no longer stands against a GPU that is gone.
     for (const std::string& lease : attendance.over) {
-        const pool::Lease* known = pool.lease(lease);
-        if (known == nullptr || known->server != id) continue;
+        const pool::Lease* ended = pool.lease(lease);
+        if (ended == nullptr || ended->server != id) continue;
         if (auto over = pool.over(lease, now); !over)
             BF_LOG("daemon", kWarn, "%s", over.error().what.c_str());
     }
-    if (attendance.fresh) end_programs_of(id, pool, now);
+    if (auto put = pool.put_server(attendance.server, now); !put) {
+        if (begun && known != nullptr) (void)pool.server_down(id, now);
+        return put;
+    }
+    had_[id] = {attendance.leases.begin(), attendance.leases.end()};
     if (attendance.leaving) return pool.server_down(id, now);
-    if (!attendance.fresh && pool.room(id).up) return pool.server_heard(id, now);
+    if (!begun && pool.room(id).up) return pool.server_heard(id, now);
     return pool.server_up(id, attendance.leases, now);
+}
+
+// The programs of a run ended with the workers of the process that was there before; a lease of request_gpus
+// goes on with new ones, and so does one that was granted after that process died, which nobody held yet.
+void Scheduler::end_programs_of(const std::string& server, pool::Pool& pool, pool::Time now) {
+    const auto had = had_.find(server);
+    for (const pool::Lease& lease : pool.records().leases) {
+        if (lease.server != server || lease.persistent) continue;
+        // What nobody told us of may have been told to the one that scheduled before us.
+        if (had == had_.end() || had->second.contains(lease.id))
+            pool.end(lease.id, "the manager of its server was started again", now);
+    }
 }
 
 Status Scheduler::put_gpus(const Report& report) {
     gpus_ = report;
-    attendance_.server = server_of(self_, report);
-    attendance_.fresh = fresh_;
+    attendance_.server = server_of(self_, instance_, report);
     if (!ledger_) {
         tell();
         return {};
     }
     attendance_.leases = known_here();
-    auto arrived = run([&](pool::Pool& pool, pool::Time now) { return arrive(pool, attendance_, now); });
-    if (arrived) fresh_ = false;
-    return arrived;
+    return run([&](pool::Pool& pool, pool::Time now) { return arrive(pool, attendance_, now); });
 }
 
 Result<Orders> Scheduler::attend(const Attendance& attendance) {
@@ -239,6 +254,7 @@ Task<void> Scheduler::tell_now() {
     if (!trouble.empty() && trouble != last_trouble_) BF_LOG("daemon", kWarn, "%s", trouble.c_str());
     last_trouble_ = trouble;
     ++tellings_done_;
+    if (told) last_heard_ = tellings_done_;
     told_.ring();
     const bool again = tell_again_;
     tell_again_ = false;
@@ -247,7 +263,6 @@ Task<void> Scheduler::tell_now() {
 }
 
 Task<Status> Scheduler::tell_leader(const std::string& leader) {
-    attendance_.fresh = fresh_;
     attendance_.leases = known_here();
     const Attendance told = attendance_;
     PeerRequest request;
@@ -270,18 +285,25 @@ Task<Status> Scheduler::tell_leader(const std::string& leader) {
     for (const auto& [lease, reason] : told.ends) attendance_.ends.erase(lease);
     for (const std::string& lease : told.heard) attendance_.heard.erase(lease);
     for (const std::string& lease : told.used) attendance_.used.erase(lease);
-    if (orders->error.empty()) fresh_ = false;
     mine_ = std::move(orders->leases);
     orders_ = std::move(*orders);
     co_return Status();
 }
 
-Task<void> Scheduler::catch_up() {
-    if (ledger_ || peer_ == nullptr || !gpus_) co_return;
+Task<bool> Scheduler::catch_up(std::chrono::milliseconds patience) {
     // One that is under way may have been answered before what we want to know was decided.
     const uint64_t wanted = tellings_begun_ + 1;
-    tell();
-    while (tellings_done_ < wanted && !ledger_ && !closed_) co_await told_.wait();
+    const auto until = Clock::now() + patience;
+    while (!ledger_ && peer_ != nullptr && gpus_ && !closed_ && last_heard_ < wanted) {
+        const uint64_t next = tellings_begun_ + 1;
+        tell();
+        while (tellings_done_ < next && !ledger_ && !closed_) co_await told_.wait();
+        if (ledger_ || last_heard_ >= wanted) break;
+        if (Clock::now() >= until) co_return false;
+        asio::steady_timer again(io_, kTellAgainAfter);
+        co_await again.async_wait(kNoThrow);
+    }
+    co_return true;
 }
 
 Result<pool::Standing> Scheduler::submit(const pool::Claim& claim, const pool::Client& client) {

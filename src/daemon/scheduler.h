@@ -10,8 +10,10 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -87,8 +89,9 @@ class Scheduler {
 
     // As the server that schedules: what another one tells.
     Result<Orders> attend(const Attendance& attendance);
-    // As another one: returns when everything that is decided by now is known here too.
-    Task<void> catch_up();
+    // As another one: returns when everything that is decided by now is known here too. False: nobody could
+    // be asked within `patience`, which 0 makes one try.
+    Task<bool> catch_up(std::chrono::milliseconds patience);
 
   private:
     static pool::Time now();
@@ -96,6 +99,7 @@ class Scheduler {
     Status lead();
     void step_down();
     Status arrive(pool::Pool& pool, const Attendance& attendance, pool::Time now);
+    void end_programs_of(const std::string& server, pool::Pool& pool, pool::Time now);
     void told();
     void schedule_tick();
     void tick();
@@ -117,8 +121,11 @@ class Scheduler {
     Orders orders_;                  // its last
     uint64_t tellings_begun_ = 0;
     uint64_t tellings_done_ = 0;
+    uint64_t last_heard_ = 0;  // the last telling that was answered
     bool tell_again_ = false;
-    bool fresh_ = true;  // nobody knows yet that this process has begun
+    const std::string instance_;  // of this process
+    // As the server that schedules: the leases that each server's process said to have, by server.
+    std::map<std::string, std::set<std::string>> had_;
     bool closed_ = false;
     std::string last_trouble_;
     Bell told_;

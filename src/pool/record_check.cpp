@@ -57,7 +57,7 @@ Status check(const Server& server) {
     if (!is_id(server.id)) return wrong("a server's id must be 1 to 128 letters, digits and . _ : -");
     const std::string who = "server " + server.id;
     if (!is_text(server.address) || !is_text(server.hostname) || !is_text(server.cuda_version) ||
-        !is_text(server.driver_version))
+        !is_text(server.driver_version) || !is_text(server.instance))
         return wrong(who + " has a text that is longer than 255 characters or not printable");
     if (server.gpus.size() > kMostGpus) return wrong(who + " names more than 64 GPUs");
     std::set<uint32_t> ordinals;

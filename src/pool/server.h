@@ -39,6 +39,9 @@ struct Server {
     std::string driver_version;  // "550.54.15"
     bool has_rdma = false;
     bool accepts = true;  // "allow new client connections"; false is a drain: running applications finish
+    // Of the process that serves, new with each start: at another one, what an earlier process served is
+    // gone.
+    std::string instance;
     std::vector<Gpu> gpus;
 
     bool operator==(const Server&) const = default;

@@ -113,6 +113,7 @@ json json_of(const pool::Server& server) {
             {"driver_version", server.driver_version},
             {"has_rdma", server.has_rdma},
             {"accepts", server.accepts},
+            {"instance", server.instance},
             {"gpus", gpus}};
 }
 
@@ -125,6 +126,8 @@ void read(Fields& fields, pool::Server& server) {
     fields.text("driver_version", server.driver_version);
     fields.flag("has_rdma", server.has_rdma);
     fields.flag("accepts", server.accepts);
+    // Stores of releases before it have none.
+    if (fields.has("instance")) fields.text("instance", server.instance);
     fields.list("gpus", [&](Fields& gpu_fields) {
         pool::Gpu gpu;
         gpu_fields.number("ordinal", gpu.ordinal);
