@@ -18,6 +18,7 @@
 namespace bitfusion::client {
 namespace {
 
+constexpr size_t kLeastBounced = 256u << 10;
 constexpr size_t kSlot = 4u << 20;
 constexpr size_t kSlots = 4;
 // Small reads are cut in two or more as well, so that both copies work at once.
@@ -44,10 +45,13 @@ struct Piece {
     size_t slot = 0;
 };
 
+enum class Way { kToDevice, kToHost };
+
 // The caller has the lock, and the pages are there.
-CUresult read_through(const Bounce& b, uint8_t* target, CUdeviceptr source, size_t bytes, CUstream stream) {
+CUresult copy_through(const Bounce& b, Way way, uint8_t* host, CUdeviceptr device, size_t bytes,
+                      CUstream stream) {
     Session* s = session();
-    CUresult result = hand_over_range(source, bytes);
+    CUresult result = hand_over_range(device, bytes);
     if (result != CUDA_SUCCESS) return result;
     touch_stream(stream);
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
@@ -60,7 +64,8 @@ CUresult read_through(const Bounce& b, uint8_t* target, CUdeviceptr source, size
         const CUresult one = s->finish_call(&piece.pending, counted);
         counted = 0;
         if (result == CUDA_SUCCESS) result = one;
-        if (result == CUDA_SUCCESS) memcpy(target + piece.at, b.pages + piece.slot * kSlot, piece.bytes);
+        if (way == Way::kToHost && result == CUDA_SUCCESS)
+            memcpy(host + piece.at, b.pages + piece.slot * kSlot, piece.bytes);
         under_way.pop_front();
     };
     size_t slot = 0;
@@ -71,23 +76,27 @@ CUresult read_through(const Bounce& b, uint8_t* target, CUdeviceptr source, size
         piece.at = at;
         piece.bytes = std::min(most, bytes - at);
         piece.slot = slot++ % kSlots;
-        const msg::CopyPagesAwaited m{b.device + piece.slot * kSlot, source + at, piece.bytes,
+        const CUdeviceptr shared = b.device + piece.slot * kSlot;
+        if (way == Way::kToDevice) memcpy(b.pages + piece.slot * kSlot, host + at, piece.bytes);
+        const msg::CopyPagesAwaited m{way == Way::kToDevice ? device + at : shared,
+                                      way == Way::kToDevice ? shared : device + at, piece.bytes,
                                       wire_name(stream)};
         s->begin_call(
             msg::CopyPagesAwaited::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, &piece.pending);
         at += piece.bytes;
     }
     while (!under_way.empty()) finish_first();
-    if (result == CUDA_SUCCESS) stream_done(stream, touch);
-    return result;
+    if (result != CUDA_SUCCESS) return result;
+    stream_done(stream, touch);
+    return take_back();
 }
 
-}  // namespace
-
-bool bounce_out(void* target, CUdeviceptr source, size_t bytes, CUstream stream, CUresult* result) {
+// False: the pages are taken, or there can be none.
+bool copy(Way way, uint8_t* host, CUdeviceptr device, size_t bytes, CUstream stream, CUresult* result) {
+    if (bytes < kLeastBounced || !session()->shares_memory() || any_capture()) return false;
     Bounce& b = bounce();
     const std::unique_lock<std::mutex> lock(b.lock, std::try_to_lock);
-    if (!lock.owns_lock() || any_capture()) return false;
+    if (!lock.owns_lock()) return false;
     if (b.session != session()) {
         if (b.pages != nullptr) munmap(b.pages, kSlots * kSlot);
         b.session = session();
@@ -98,8 +107,19 @@ bool bounce_out(void* target, CUdeviceptr source, size_t bytes, CUstream stream,
         b.pages = static_cast<uint8_t*>(share_pages(kSlots * kSlot, &b.device));
     b.impossible = b.pages == nullptr;
     if (b.impossible) return false;
-    *result = read_through(b, static_cast<uint8_t*>(target), source, bytes, stream);
+    *result = copy_through(b, way, host, device, bytes, stream);
     return true;
+}
+
+}  // namespace
+
+bool bounce_out(void* target, CUdeviceptr source, size_t bytes, CUstream stream, CUresult* result) {
+    return copy(Way::kToHost, static_cast<uint8_t*>(target), source, bytes, stream, result);
+}
+
+bool bounce_in(CUdeviceptr target, const void* source, size_t bytes, CUstream stream, CUresult* result) {
+    auto* host = static_cast<uint8_t*>(const_cast<void*>(source));  // is only read
+    return copy(Way::kToDevice, host, target, bytes, stream, result);
 }
 
 }  // namespace bitfusion::client

@@ -58,6 +58,11 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
             return copy_pages(dst, shared, bytes, stream, !async);
         }
     }
+    // Only where the caller would wait for it in any case: what is before it on the stream has been done.
+    CUresult bounced = CUDA_SUCCESS;
+    if ((!async || (stream_idle(stream) && !is_pinned(src, bytes))) &&
+        bounce_in(dst, src, bytes, stream, &bounced))
+        return bounced;
     const bool stable = async && read == SourceRead::kInStream && is_pinned(src, bytes);
     Session* s = session();
     touch_stream(stream);
@@ -84,16 +89,14 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
         if (const CUdeviceptr shared = in_shared_pages(dst, bytes); shared != 0)
             return copy_pages(shared, src, bytes, stream, !async);
     }
-    if (bytes >= kLeastBounced && session()->shares_memory()) {
-        CUresult result = CUDA_SUCCESS;
-        if (bounce_out(dst, src, bytes, stream, &result)) return result;
-    }
+    const bool later = async && is_pinned(dst, bytes);
+    CUresult bounced = CUDA_SUCCESS;
+    if (!later && bounce_out(dst, src, bytes, stream, &bounced)) return bounced;
     Session* s = session();
     touch_stream(stream);
     const CUresult given = hand_over_range(src, bytes);
     if (given != CUDA_SUCCESS) return given;
-    if (async && is_pinned(dst, bytes))
-        return post(msg::CopyOutLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
+    if (later) return post(msg::CopyOutLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
 
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     auto nothing = [](wire::Reader&) {};
