@@ -47,6 +47,26 @@ class Limits(WithManager):
             found = {key: (many[key] - few[key]) / (MANY - FEW) for key in limits}
             self.assertEqual(found, limits)
 
+    def system_calls(self, case, operations, link):
+        """Of the program's own thread; strace is slow, so that whoever spins before a sleep does sleep: the worst case."""
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "strace")
+            self.bench(case, operations, ["strace", "-f", "-qq", "-o", out], link=link)
+            pids = [line.split(maxsplit=1)[0] for line in pathlib.Path(out).read_text().splitlines()
+                    if "resumed>" not in line]
+            return pids.count(pids[0])
+
+    def test_system_calls(self):
+        if not shutil.which("strace"):
+            self.skipTest("SKIPPED, NOT TESTED: no strace here")
+        for case, limits in LIMITS["system_calls"].items():
+            for link, most in limits.items():
+                with self.subTest(case, link=link):
+                    few, many = (self.system_calls(case, n, link) for n in (FEW, MANY))
+                    each = (many - few) / (MANY - FEW)
+                    print(f"{case}: {each:.2f} system calls an operation over {link}", file=sys.stderr)
+                    self.assertLessEqual(each, most)
+
     def instructions(self, entry, case, operations):
         with tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "callgrind")
