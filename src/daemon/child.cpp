@@ -15,7 +15,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "daemon/descriptor.h"
+#include "base/descriptor.h"
 
 extern char** environ;
 

@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "daemon/async.h"
-#include "daemon/descriptor.h"
 
 namespace bitfusion::daemon {
 namespace {

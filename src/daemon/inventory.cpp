@@ -13,8 +13,8 @@
 #include <memory>
 #include <set>
 
+#include "base/descriptor.h"
 #include "base/log.h"
-#include "daemon/descriptor.h"
 
 namespace bitfusion::daemon {
 namespace {

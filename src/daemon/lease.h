@@ -15,11 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "daemon/async.h"
 #include "daemon/child.h"
 #include "daemon/counters.h"
-#include "daemon/descriptor.h"
 #include "daemon/scheduler.h"
 #include "wire/hello.h"
 #include "wire/usage.h"

@@ -13,10 +13,10 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "daemon/async.h"
-#include "daemon/descriptor.h"
 
 namespace bitfusion::daemon {
 

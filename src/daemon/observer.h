@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "daemon/async.h"
 #include "daemon/census.h"
-#include "daemon/descriptor.h"
 #include "daemon/inventory.h"
 #include "daemon/settings.h"
 #include "health/check.h"

@@ -10,7 +10,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemon/descriptor.h"
+#include "base/descriptor.h"
 #include "daemon/lease.h"
 
 namespace bitfusion::daemon {

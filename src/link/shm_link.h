@@ -9,8 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "link/descriptor.h"
 #include "link/link.h"
 #include "link/shm_ring.h"
 

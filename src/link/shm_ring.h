@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "link/descriptor.h"
 
 namespace bitfusion::link {
 

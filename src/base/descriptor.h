@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace bitfusion::daemon {
+namespace bitfusion {
 
 class Descriptor {
   public:
@@ -34,4 +34,4 @@ class Descriptor {
     int fd_ = -1;
 };
 
-}  // namespace bitfusion::daemon
+}  // namespace bitfusion
