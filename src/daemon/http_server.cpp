@@ -262,7 +262,11 @@ Task<void> HttpServer::answer(std::shared_ptr<Stream> stream, Ends ends) {
         }
         const auto response = response_of(reply, request.keep_alive());
         lowest.expires_after(kReplyDeadline);
-        const auto [write_error, sent] = co_await http::async_write(*stream, response, kNoThrow);
+        http::response_serializer<http::string_body> serializer(response);
+        const auto [write_error, sent] =
+            request.method() == http::verb::head
+                ? co_await http::async_write_header(*stream, serializer, kNoThrow)
+                : co_await http::async_write(*stream, serializer, kNoThrow);
         if (write_error && !reply.unsent.empty())
             leases_.end(reply.unsent, "its client went away while it was granted");
         if (write_error || !response.keep_alive()) break;

@@ -33,6 +33,12 @@ std::vector<std::string> segments_of(const std::string& path) {
     return segments;
 }
 
+// Whether its answer goes on for as long as somebody listens.
+bool stays_open(const Route& route) {
+    const std::string path = route.path;
+    return path == "/v1/events" || path == "/v1/leases/{id}/hold";
+}
+
 }  // namespace
 
 bool path_matches(const std::string& pattern, const std::string& path, std::string* first,
@@ -162,6 +168,9 @@ Task<Reply> Api::answer(ApiRequest request) {
     const size_t mark = request.target.find('?');
     asked.path = request.target.substr(0, mark);
     if (mark != std::string::npos) asked.query = request.target.substr(mark + 1);
+    // As GET, whose head the connection then sends alone; what stays open has no head of its own.
+    const bool head = request.verb == verb::head;
+    if (head) request.verb = verb::get;
     const Route* found = nullptr;
     bool path_exists = false;
     for (const Route& route : routes()) {
@@ -169,7 +178,7 @@ Task<Reply> Api::answer(ApiRequest request) {
         std::string second;
         if (!path_matches(route.path, asked.path, &first, &second)) continue;
         path_exists = true;
-        if (route.verb != request.verb) continue;
+        if (route.verb != request.verb || (head && stays_open(route))) continue;
         found = &route;
         asked.id = first;
         asked.second = second;

@@ -59,7 +59,7 @@ class Browser:
             pair = line.split(";")[0]
             self.cookie = pair if pair.split("=", 1)[1] else None
         kind = response.getheader("Content-Type") or ""
-        return response.status, json.loads(data) if kind == "application/json" else data
+        return response.status, json.loads(data) if kind == "application/json" and method != "HEAD" else data
 
     def sign_in(self, name, password=PASSWORD):
         status, body = self.ask("POST", "/v1/session", {"name": name, "password": password})
@@ -216,6 +216,23 @@ class SignIn(Secure):
     def setUp(self):
         super().setUp()
         self.make_person("ann", "operator")
+
+    def test_the_head_of_a_page_is_that_of_the_page(self):
+        browser = Browser(self.manager)
+        for path, expected in (("/", 302), ("/console/nothing.js", 404), ("/v1/openapi.json", 200), ("/v1/clients", 401),
+                               ("/v1/events", 401), ("/v1/nothing", 401)):
+            status, _ = browser.ask("GET", path)
+            self.assertEqual(status, expected, path)
+            kept = {name: browser.headers[name] for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control")}
+            status, body = browser.ask("HEAD", path)
+            self.assertEqual((status, body), (expected, b""), path)
+            self.assertEqual({name: browser.headers[name] for name in kept}, kept, path)
+        page = browser.ask("GET", "/console/")[0]
+        self.assertIn(page, (200, 503))  # as the console is built or not
+        self.assertEqual(browser.ask("HEAD", "/console/"), (page, b""))
+        browser.sign_in("ann")
+        self.assertEqual(browser.ask("HEAD", "/v1/clients")[0], 200)
+        self.assertEqual(browser.ask("HEAD", "/v1/events")[0], 405)  # it has no end
 
     def test_a_session_from_the_beginning_to_the_end(self):
         browser = Browser(self.manager)
