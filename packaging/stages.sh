@@ -107,8 +107,17 @@ install_packages() { # USE...
     fi
     "${root[@]}" apt-get update -q || die "apt-get update failed: see above; mend the network or" \
         "/etc/apt/sources.list, then run this again"
+    # etcd-server and prometheus would start a service, on ports that are not ours to take: they may not, by Debian's
+    # own means, which is taken away again. Where the machine has a policy already, it stays.
+    local policy=/usr/sbin/policy-rc.d status=0 ours=no
+    if [ ! -e "$policy" ]; then
+        ours=yes
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null && "${root[@]}" chmod 755 "$policy"
+    fi
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}" ||
+        apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}" || status=$?
+    [ "$ours" = no ] || "${root[@]}" rm -f "$policy"
+    [ "$status" = 0 ] ||
         die "apt-get install failed: see above; where other packages stand in the way (libboost1.74-dev does), remove" \
             "them, then run this again"
 }
