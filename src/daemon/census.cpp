@@ -2,6 +2,8 @@
 
 namespace bitfusion::daemon {
 
+std::string client_label(const std::string& name) { return name.empty() ? "unnamed" : name; }
+
 Census take_census(const Leases& leases, const Report& report, const Counters& counters) {
     Census census;
     std::map<uint32_t, uint64_t> memory_mib;
@@ -22,7 +24,7 @@ Census take_census(const Leases& leases, const Report& report, const Counters& c
             const uint64_t all = memory_mib[part.ordinal];
             share += all == 0 ? 1 : static_cast<double>(part.memory_mib) / static_cast<double>(all);
         }
-        census.clients[lease->note.client.host.empty() ? "unnamed" : lease->note.client.host] += share;
+        census.clients[client_label(lease->note.client_name)] += share;
         census.gpus_allocated += share;
     }
     return census;

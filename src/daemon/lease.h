@@ -55,7 +55,8 @@ class UsageMemory {
 struct LeaseNote {
     std::string ticket_digest;  // SHA-256 of the ticket's digits: the store never has the ticket
     Client client;
-    std::string token;  // with which it was asked for; empty for people and without TLS
+    std::string client_name;  // under which the pool lists its owner
+    std::string token;        // with which it was asked for; empty for people and without TLS
     bool must_hold = false;
     int64_t created = 0;  // seconds since 1970
 };

@@ -94,10 +94,11 @@ Task<Reply> Api::create_lease(Asked asked) {
     note.token = asked.caller.token;
     note.must_hold = parsed->hold;
     note.created = time(nullptr);
-    claim.note = to_json(note);
     pool::Client client;
     client.id = claim.client;
     client.name = asked.caller.host.empty() ? asked.caller.name : asked.caller.host;
+    note.client_name = client.name;
+    claim.note = to_json(note);
     const auto standing = parts_.scheduler.submit(claim, client);
     if (!standing) {
         ++parts_.counters.leases_refused;

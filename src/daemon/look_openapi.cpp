@@ -25,7 +25,8 @@ constexpr const char* kDocument = R"json({
     "responses": {"200": {"description": "names, or points [time, mean, peak] with step_s seconds between them", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/History"}}}},
       "400": {"description": "malformed", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
       "404": {"description": "no such series", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
-      "409": {"description": "no history is kept", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}}}},
+      "409": {"description": "no history is kept", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
+      "503": {"description": "the Prometheus-compatible server that keeps it does not answer", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}}}},
   "/v1/interfaces": {"get": {"summary": "The addresses on which data connections are taken",
     "responses": {"200": {"description": "interfaces", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Interfaces"}}}}}}},
   "/v1/probes": {"post": {"summary": "A ticket for one echoed data connection, good for 30 s",
@@ -66,7 +67,7 @@ constexpr const char* kDocument = R"json({
       "counted": {"type": "boolean", "description": "false: switched off; it does not change the server's status"}}},
     "History": {"type": "object", "properties": {
       "series": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-      "bytes": {"type": "integer"}, "bytes_per_gpu": {"type": "integer"}, "step_s": {"type": "integer"},
+      "bytes": {"type": "integer"}, "bytes_per_gpu": {"type": "integer"}, "source": {"type": "string", "description": "who keeps it, where that is not this server"}, "step_s": {"type": "integer"},
       "points": {"type": "array", "items": {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}}}},
     "Interfaces": {"type": "object", "required": ["interfaces", "data_port"], "properties": {
       "data_port": {"type": "integer"},

@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 
 #include "daemon/dispatcher.h"
 #include "daemon/etag.h"
+#include "daemon/history_source.h"
+#include "daemon/interface_bytes.h"
 #include "daemon/metrics.h"
 #include "health/address.h"
 #include "health/report.h"
@@ -20,9 +21,6 @@ using nlohmann::json;
 
 constexpr auto kFreshChecks = std::chrono::seconds(2);
 constexpr auto kRecentChecks = std::chrono::seconds(90);
-constexpr size_t kMostPoints = 5000;
-constexpr size_t kFewPoints = 500;
-constexpr size_t kMostSeriesAsked = 64;
 
 Reply object_reply(json body, unsigned status = 200) {
     Reply reply;
@@ -46,22 +44,6 @@ int hex_digit(char c) {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
-}
-
-// A whole number, or nothing.
-std::optional<int64_t> whole(const std::string& text) {
-    int64_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (text.empty() || error != std::errc{} || at != end || value < 0) return std::nullopt;
-    return value;
-}
-
-// The value of a whole number in the query; `fallback` when it is not given, nothing when it is not proper.
-std::optional<int64_t> number_of(const std::string& query, const std::string& key, int64_t fallback) {
-    if (query.find(key + "=") == std::string::npos) return fallback;
-    const auto text = query_value(query, key);
-    return text ? whole(*text) : std::nullopt;
 }
 
 std::optional<json> json_body(const ApiRequest& request) {
@@ -134,8 +116,9 @@ json LookApi::health(bool fresh) {
 Reply LookApi::metrics() {
     const Census census = observer_.census();
     Reply reply;
-    reply.text = metrics_text(
-        {version_, host_name(), inventory_.report(), census, counters_, observer_.check(kRecentChecks)});
+    reply.text = metrics_text({version_, host_name(), inventory_.report(), census, counters_,
+                               observer_.check(kRecentChecks), place_.server, place_.pool,
+                               observer_.pool_use(), interface_bytes()});
     reply.content_type = kMetricsType;
     return reply;
 }
@@ -181,51 +164,6 @@ Reply LookApi::toggle(const std::string& name, const ApiRequest& request) {
     if (auto set = observer_.set_counted(name, counted->get<bool>()); !set) return refusal(set.error(), 500);
     const bool now = counted->get<bool>();
     return object_reply({{"name", name}, {"counted", now}, {"etag", etag_of({name, now})}});
-}
-
-Reply LookApi::history(const std::string& query) const {
-    const history::History* kept = observer_.history();
-    if (kept == nullptr) return error_reply(409, "no history is kept: " + observer_.history_error());
-    const auto series = query_values(query, "series");
-    if (series.empty()) {
-        return object_reply({{"series", kept->names(query_value(query, "prefix").value_or(""))},
-                             {"bytes", kept->bytes()},
-                             {"bytes_per_gpu", history::kBytesOfAGpu}});
-    }
-    const int64_t now = time(nullptr);
-    const auto to = number_of(query, "to", now);
-    const auto from = number_of(query, "from", to ? std::max<int64_t>(0, *to - 300) : 0);
-    const auto points = number_of(query, "points", kFewPoints);
-    if (!to || !from || !points || *points < 1 || *points > static_cast<int64_t>(kMostPoints) || *from > *to)
-        return error_reply(400,
-                           "from and to are seconds since 1970 with from <= to, points is from 1 to 5000");
-    if (series.size() > kMostSeriesAsked || (series.size() > 1 && *points > static_cast<int64_t>(kFewPoints)))
-        return error_reply(
-            400, "at most 64 series at once, and at most 500 points of each when there are several");
-    json ranges = json::object();
-    for (const std::string& name : series) {
-        const auto range = kept->range(name, *from, *to, now, static_cast<size_t>(*points));
-        if (!range && series.size() > 1 && range.error().code == 404) continue;
-        if (!range) return refusal(range.error(), 500);
-        json rows = json::array();
-        for (const history::Point& point : range->points)
-            rows.push_back({point.time, point.mean, point.peak});
-        if (series.size() == 1)
-            return object_reply({{"series", name}, {"step_s", range->step_s}, {"points", std::move(rows)}});
-        ranges[name] = {{"step_s", range->step_s}, {"points", std::move(rows)}};
-    }
-    return object_reply({{"range", std::move(ranges)}});
-}
-
-json LookApi::history_costs() const {
-    const history::History* kept = observer_.history();
-    json costs = {{"error", kept == nullptr ? observer_.history_error() : ""},
-                  {"series", kept == nullptr ? 0 : kept->names().size()},
-                  {"most_series", settings_.history_series},
-                  {"bytes", kept == nullptr ? 0 : kept->bytes()},
-                  {"bytes_per_gpu", history::kBytesOfAGpu},
-                  {"source", nullptr}};
-    return costs;
 }
 
 json LookApi::pool_name() const {
@@ -281,34 +219,35 @@ Reply LookApi::create_backup(const ApiRequest& request) {
     return made ? object_reply(*made, 201) : refusal(made.error(), 500);
 }
 
-Reply LookApi::answer(const std::string& path, const std::string& id, const ApiRequest& request) {
+Task<Reply> LookApi::answer(std::string path, std::string id, ApiRequest request) {
     const size_t mark = request.target.find('?');
     const std::string query = mark == std::string::npos ? "" : request.target.substr(mark + 1);
-    if (path == "/metrics") return metrics();
-    if (path == "/v1/health/{id}") return toggle(id, request);
-    if (path == "/v1/stats") return stats();
-    if (path == "/v1/history") return history(query);
-    if (path == "/v1/interfaces") return interfaces();
-    if (path == "/v1/probes") return probe(request);
+    if (path == "/metrics") co_return metrics();
+    if (path == "/v1/health/{id}") co_return toggle(id, request);
+    if (path == "/v1/stats") co_return stats();
+    if (path == "/v1/history") co_return co_await history(query);
+    if (path == "/v1/interfaces") co_return interfaces();
+    if (path == "/v1/probes") co_return probe(request);
     if (path == "/v1/restore") {
         const auto restored = backups_.restore(request.body, query_value(query, "pool").value_or(""));
-        return restored ? object_reply(*restored) : refusal(restored.error(), 500);
+        co_return restored ? object_reply(*restored) : refusal(restored.error(), 500);
     }
-    if (path == "/v1/backups" && request.verb == verb::post) return create_backup(request);
+    if (path == "/v1/backups" && request.verb == verb::post) co_return create_backup(request);
     if (path == "/v1/backups") {
         const auto rows = backups_.list();
-        return rows ? object_reply({{"backups", *rows}}) : refusal(rows.error(), 500);
+        co_return rows ? object_reply({{"backups", *rows}}) : refusal(rows.error(), 500);
     }
     if (request.verb == verb::delete_) {
         const auto removed = backups_.remove(id);
-        return removed ? object_reply({{"name", id}, {"state", "deleted"}}) : refusal(removed.error(), 500);
+        co_return removed ? object_reply({{"name", id}, {"state", "deleted"}})
+                          : refusal(removed.error(), 500);
     }
     auto bytes = backups_.read(id);
-    if (!bytes) return refusal(bytes.error(), 500);
+    if (!bytes) co_return refusal(bytes.error(), 500);
     Reply reply;
     reply.text = std::move(*bytes);
     reply.content_type = "application/octet-stream";
-    return reply;
+    co_return reply;
 }
 
 }  // namespace bitfusion::daemon

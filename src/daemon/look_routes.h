@@ -1,5 +1,6 @@
 // Look routes: what the REST API tells of a server beside its leases: metrics, history, health checks,
-// interfaces, probes, backups. Described in look_openapi.cpp; api.answer() hands their requests over.
+// interfaces, probes, backups; history_routes.cpp has the history. Described in look_openapi.cpp;
+// api.answer() hands their requests over.
 #pragma once
 
 #include <string>
@@ -17,10 +18,20 @@ const std::vector<Route>& look_routes();
 // The paths and schemas of look_routes(), to be merged into the document of the whole API.
 const nlohmann::json& look_document();
 
+class HistorySource;
+
 class LookApi {
   public:
+    // Who this server is, and who keeps the history instead of it.
+    struct Place {
+        std::string server;  // ids
+        std::string pool;
+        HistorySource* source = nullptr;  // null: itself
+    };
+
     LookApi(const Settings& settings, Inventory& inventory, const Counters& counters, Observer& observer,
             Probes& probes, std::string version);
+    void set_place(Place place) { place_ = std::move(place); }
     // `pin`: of the data port's key, for probes; empty: not encrypted.
     void set_data_port(uint16_t port, std::string pin) {
         data_port_ = port;
@@ -28,7 +39,7 @@ class LookApi {
     }
 
     // `path` is one of look_routes(); `id` what stands for {id}.
-    Reply answer(const std::string& path, const std::string& id, const ApiRequest& request);
+    Task<Reply> answer(std::string path, std::string id, ApiRequest request);
     // The checks' part of GET /v1/health; fresh: run them now (at most every 2 s).
     nlohmann::json health(bool fresh);
     Reply toggle(const std::string& name, const ApiRequest& request);
@@ -42,7 +53,8 @@ class LookApi {
   private:
     Reply metrics();
     Reply stats() const;
-    Reply history(const std::string& query) const;
+    Task<Reply> history(std::string query);
+    Reply kept_history(const std::string& query) const;
     Reply interfaces() const;
     Reply probe(const ApiRequest& request);
     Reply create_backup(const ApiRequest& request);
@@ -54,6 +66,7 @@ class LookApi {
     Probes& probes_;
     Backups backups_;
     std::string version_;
+    Place place_;
     uint16_t data_port_ = 0;
     std::string pin_;
 };

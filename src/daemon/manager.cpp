@@ -23,6 +23,7 @@
 #include "daemon/forward.h"
 #include "daemon/gate.h"
 #include "daemon/gpu_lock.h"
+#include "daemon/history_source.h"
 #include "daemon/http_server.h"
 #include "daemon/init.h"
 #include "daemon/inventory.h"
@@ -121,13 +122,17 @@ class ScratchFolder {
     std::string path_;
 };
 
-std::optional<Observer::PoolUse> use_of(const pool::Pool* pool) {
+std::optional<PoolUse> use_of(const pool::Pool* pool) {
     if (pool == nullptr) return std::nullopt;
-    Observer::PoolUse use;
+    PoolUse use;
     for (const pool::Server* server : pool->servers()) {
         if (pool->room(server->id).up) use.gpus += static_cast<double>(server->gpus.size());
     }
-    for (const pool::Lease* lease : pool->leases()) use.gpus_allocated += lease->share.gpus();
+    for (const pool::Lease* lease : pool->leases()) {
+        use.gpus_allocated += lease->share.gpus();
+        const pool::Client* client = pool->client(lease->client);
+        use.clients[client_label(client == nullptr ? "" : client->name)] += lease->share.gpus();
+    }
     use.waiting = pool->waiting().size();
     return use;
 }
@@ -194,6 +199,12 @@ class Manager {
     }
 
     Status open(const Cluster& cluster) {
+        if (!settings_.prometheus.empty()) {
+            auto source = HistorySource::open(io_, settings_, {server_id_, cluster.id});
+            if (!source) return tl::unexpected(source.error());
+            history_source_ = std::move(*source);
+        }
+        look_.set_place({server_id_, cluster.id, history_source_.get()});
         auto control = control_.listen();
         if (!control) return tl::unexpected(control.error());
         auto data = data_.listen();
@@ -366,6 +377,7 @@ class Manager {
     PoolWatch watch_;
     Gate gate_;
     SignIns sign_ins_;
+    std::unique_ptr<HistorySource> history_source_;  // null: the observer keeps the history
     LookApi look_;
     Api api_;
     HttpServer control_;

@@ -158,6 +158,24 @@ void put_use(const MetricsView& view, Page* page) {
                  static_cast<double>(census.traffic.round_trips));
 }
 
+void put_pool(const PoolUse& use, Page* page) {
+    page->single("bitfusion_pool_gpus", "gauge", "GPUs of all servers that are up.", use.gpus);
+    page->single("bitfusion_pool_gpus_allocated", "gauge", "GPUs of all servers given to leases.",
+                 use.gpus_allocated);
+    page->single("bitfusion_pool_queue_length", "gauge", "Requests that wait in the pool.",
+                 static_cast<double>(use.waiting));
+}
+
+void put_interfaces(const std::map<std::string, InterfaceBytes>& all, Page* page) {
+    if (all.empty()) return;
+    page->family("bitfusion_interface_received_bytes_total", "counter", "Bytes that an interface received.");
+    for (const auto& [name, bytes] : all)
+        page->sample({{"interface", name}}, static_cast<double>(bytes.received));
+    page->family("bitfusion_interface_sent_bytes_total", "counter", "Bytes that an interface sent.");
+    for (const auto& [name, bytes] : all)
+        page->sample({{"interface", name}}, static_cast<double>(bytes.sent));
+}
+
 void put_attach_times(const AttachTimes& times, Page* page) {
     page->family("bitfusion_attach_seconds", "histogram",
                  "Time from a program's connection until a worker serves it.");
@@ -206,9 +224,15 @@ void put_health(const std::vector<health::Checked>& results, Page* page) {
 std::string metrics_text(const MetricsView& view) {
     Page page;
     page.family("bitfusion_build_info", "gauge", "Version of this server; always 1.");
-    page.sample({{"version", view.version}, {"backend", view.report.backend}}, 1);
+    page.sample({{"version", view.version},
+                 {"backend", view.report.backend},
+                 {"server", view.server},
+                 {"pool", view.pool}},
+                1);
     put_gpus(view, &page);
     put_use(view, &page);
+    if (view.pool_use) put_pool(*view.pool_use, &page);
+    put_interfaces(view.interfaces, &page);
     put_attach_times(view.counters.attach_times, &page);
     put_counters(view.counters, &page);
     put_health(view.health, &page);

@@ -7,11 +7,14 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "daemon/census.h"
 #include "daemon/counters.h"
+#include "daemon/interface_bytes.h"
 #include "daemon/inventory.h"
+#include "daemon/observer.h"
 #include "health/check.h"
 
 namespace bitfusion::daemon {
@@ -23,6 +26,10 @@ struct MetricsView {
     const Census& census;
     const Counters& counters;
     const std::vector<health::Checked>& health;
+    std::string server;               // its id in the pool
+    std::string pool;                 // the pool's id
+    std::optional<PoolUse> pool_use;  // on the server that schedules
+    std::map<std::string, InterfaceBytes> interfaces = {};
 };
 
 constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";

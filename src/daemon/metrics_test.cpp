@@ -33,18 +33,23 @@ class Metrics : public testing::Test {
         counters_.attach_times.add(9);
     }
     std::string text() const {
-        return metrics_text(
-            {"0.1.0",
-             "server-1",
-             report_,
-             census_,
-             counters_,
-             {{&health::checks()[6], found(), true}, {&health::checks()[7], found(), false}}});
+        return metrics_text({"0.1.0",
+                             "server-1",
+                             report_,
+                             census_,
+                             counters_,
+                             {{&health::checks()[6], found(), true}, {&health::checks()[7], found(), false}},
+                             "s-1",
+                             "p-1",
+                             pool_use_,
+                             interfaces_});
     }
 
     Report report_;
     Census census_;
     Counters counters_;
+    std::optional<PoolUse> pool_use_;
+    std::map<std::string, InterfaceBytes> interfaces_;
 };
 
 TEST_F(Metrics, AreExactlyThis) {
@@ -55,7 +60,7 @@ TEST_F(Metrics, AreExactlyThis) {
     const std::string expected =
         "# HELP bitfusion_build_info Version of this server; always 1.\n"
         "# TYPE bitfusion_build_info gauge\n"
-        "bitfusion_build_info{version=\"0.1.0\",backend=\"real\"} 1\n"
+        "bitfusion_build_info{version=\"0.1.0\",backend=\"real\",server=\"s-1\",pool=\"p-1\"} 1\n"
         "# HELP DCGM_FI_DEV_GPU_TEMP GPU temperature (in C).\n"
         "# TYPE DCGM_FI_DEV_GPU_TEMP gauge\n"
         "DCGM_FI_DEV_GPU_TEMP" +
@@ -198,6 +203,26 @@ TEST_F(Metrics, TheQueueIsShownWhereThereIsOne) {
     EXPECT_EQ(text().find("bitfusion_queue_length"), std::string::npos);
     census_.waiting = 3;
     EXPECT_NE(text().find("# TYPE bitfusion_queue_length gauge\nbitfusion_queue_length 3\n"),
+              std::string::npos);
+}
+
+TEST_F(Metrics, WhoSchedulesTellsOfThePool) {
+    EXPECT_EQ(text().find("bitfusion_pool_"), std::string::npos);
+    pool_use_ = PoolUse{16, 2.5, 3, {}};
+    const std::string page = text();
+    EXPECT_NE(page.find("\nbitfusion_pool_gpus 16\n"), std::string::npos);
+    EXPECT_NE(page.find("\nbitfusion_pool_gpus_allocated 2.5\n"), std::string::npos);
+    EXPECT_NE(page.find("\nbitfusion_pool_queue_length 3\n"), std::string::npos);
+}
+
+TEST_F(Metrics, EachInterfaceIsCounted) {
+    interfaces_ = {{"eth0", {10, 20}}, {"lo", {1, 2}}};
+    const std::string page = text();
+    EXPECT_NE(page.find("# TYPE bitfusion_interface_received_bytes_total counter\n"
+                        "bitfusion_interface_received_bytes_total{interface=\"eth0\"} 10\n"
+                        "bitfusion_interface_received_bytes_total{interface=\"lo\"} 1\n"),
+              std::string::npos);
+    EXPECT_NE(page.find("\nbitfusion_interface_sent_bytes_total{interface=\"eth0\"} 20\n"),
               std::string::npos);
 }
 

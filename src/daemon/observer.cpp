@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "daemon/dispatcher.h"
+#include "daemon/interface_bytes.h"
 
 namespace bitfusion::daemon {
 namespace {
@@ -44,14 +45,6 @@ json inventory_document(const Report& report) {
     return document;
 }
 
-// Part of a series' name: printable, without blanks and slashes.
-std::string name_part(const std::string& text) {
-    std::string part = harmless(text, 64);
-    std::replace_if(
-        part.begin(), part.end(), [](char c) { return c == ' ' || c == '/'; }, '_');
-    return part.empty() ? "_" : part;
-}
-
 Status write_whole(const fs::path& file, const std::string& text) {
     const fs::path beside = file.string() + ".new";
     std::ofstream out(beside, std::ios::trunc);
@@ -65,6 +58,13 @@ Status write_whole(const fs::path& file, const std::string& text) {
 }
 
 }  // namespace
+
+std::string name_part(const std::string& text) {
+    std::string part = harmless(text, 64);
+    std::replace_if(
+        part.begin(), part.end(), [](char c) { return c == ' ' || c == '/'; }, '_');
+    return part.empty() ? "_" : part;
+}
 
 Observer::Observer(asio::io_context& io, const Settings& settings, Inventory& inventory, Leases& leases,
                    const Counters& counters, std::string installation)
@@ -174,40 +174,33 @@ void Observer::record() {
     put("server/leases", static_cast<double>(census.leases));
     put("server/sessions", static_cast<double>(census.sessions));
     if (census.waiting) put("server/waiting", static_cast<double>(*census.waiting));
-    if (const auto use = pool_use_ ? pool_use_() : std::nullopt) {
+    const auto use = pool_use();
+    if (use) {
         put("pool/gpus", use->gpus);
         put("pool/gpus_allocated", use->gpus_allocated);
         put("pool/waiting", static_cast<double>(use->waiting));
     }
-    for (const auto& [client, gpus] : census.clients)
+    for (const auto& [client, gpus] : use ? use->clients : census.clients)
         put("client/" + name_part(client) + "/gpus_allocated", gpus);
     record_network(now);
 }
 
 void Observer::record_network(int64_t now) {
-    const health::Files files;
-    // Those with an address: containers come and go with interfaces that nobody would look for.
-    health::Node addresses;
-    health::observe(&addresses);
-    std::set<std::string> names;
-    for (const health::Address& address : addresses.addresses) names.insert(address.interface);
-    for (const std::string& name : names) {
-        for (const char* direction : {"rx_bytes", "tx_bytes"}) {
-            const auto bytes = files.number("/sys/class/net/" + name + "/statistics/" + direction);
-            if (!bytes) continue;
-            const std::string series = "net/" + name_part(name) + "/" + direction + "_per_second";
+    for (const auto& [name, bytes] : interface_bytes()) {
+        const std::pair<const char*, uint64_t> directions[] = {{"rx", bytes.received}, {"tx", bytes.sent}};
+        for (const auto& [direction, count] : directions) {
+            const std::string series = "net/" + name_part(name) + "/" + direction + "_bytes_per_second";
             const auto at = Clock::now();
             const auto before = network_bytes_.find(series);
-            if (before != network_bytes_.end() && static_cast<uint64_t>(*bytes) >= before->second.first) {
+            if (before != network_bytes_.end() && count >= before->second.first) {
                 const double seconds = std::chrono::duration<double>(at - before->second.second).count();
                 if (seconds > 0) {
                     const auto kept = history_->record(
-                        series, now,
-                        static_cast<double>(static_cast<uint64_t>(*bytes) - before->second.first) / seconds);
+                        series, now, static_cast<double>(count - before->second.first) / seconds);
                     if (!kept) record_error_ = kept.error().what;
                 }
             }
-            network_bytes_[series] = {static_cast<uint64_t>(*bytes), at};
+            network_bytes_[series] = {count, at};
         }
     }
 }

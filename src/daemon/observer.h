@@ -28,6 +28,18 @@
 
 namespace bitfusion::daemon {
 
+// A GPU's, an interface's or a client's name as part of a series' name: printable, at most 64 characters,
+// without blanks and slashes.
+std::string name_part(const std::string& text);
+
+// What the server that schedules knows of all of them.
+struct PoolUse {
+    double gpus = 0;  // of servers that are up
+    double gpus_allocated = 0;
+    size_t waiting = 0;
+    std::map<std::string, double> clients;  // as Census::clients
+};
+
 class Observer {
   public:
     Observer(asio::io_context& io, const Settings& settings, Inventory& inventory, Leases& leases,
@@ -66,13 +78,10 @@ class Observer {
     // Who knows the queue tells its length; nothing while another server has it.
     void ask_queue(std::function<std::optional<size_t>()> length) { queue_length_ = std::move(length); }
 
-    // Who schedules tells of all servers; nothing while another server does.
-    struct PoolUse {
-        double gpus = 0;  // of servers that are up
-        double gpus_allocated = 0;
-        size_t waiting = 0;
-    };
+    // Nothing while another server schedules.
     void ask_pool(std::function<std::optional<PoolUse>()> use) { pool_use_ = std::move(use); }
+
+    std::optional<PoolUse> pool_use() const { return pool_use_ ? pool_use_() : std::nullopt; }
 
     Census census() const;
 

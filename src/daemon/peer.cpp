@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -36,13 +37,6 @@ http::request<http::string_body> message_of(const PeerRequest& request, const st
     return message;
 }
 
-Error trouble(const std::string& address, const boost::system::error_code& error) {
-    return {"cannot reach server " + address + ": " +
-                (error == beast::error::timeout ? "no answer in time" : error.message()) +
-                "; check that it runs and that its control port is open to the pool's other servers",
-            503};
-}
-
 template <typename Stream>
 Task<boost::system::error_code> talk(Stream& stream, const http::request<http::string_body>& message,
                                      http::response_parser<http::string_body>& parser) {
@@ -69,8 +63,22 @@ struct Peer::Connection {
     Clock::time_point used;
 };
 
-Peer::Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls) : io_(io), tls_(std::move(tls)) {}
+Peer::Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls)
+    : Peer(io, std::move(tls),
+           {false, "", kMostAnswerBytes,
+            "check that it runs and that its control port is open to the pool's other servers"},
+           false) {}
+Peer::Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls, PeerTerms terms, bool by_name)
+    : io_(io), tls_(std::move(tls)), terms_(std::move(terms)), by_name_(by_name) {}
 Peer::~Peer() = default;
+
+tl::unexpected<Error> Peer::trouble(const std::string& address,
+                                    const boost::system::error_code& error) const {
+    return fail("cannot reach server " + address + ": " +
+                    (error == beast::error::timeout ? "no answer in time" : error.message()) + "; " +
+                    terms_.advice,
+                503);
+}
 
 Result<std::unique_ptr<Peer>> Peer::make(asio::io_context& io, const std::string& authority) {
     std::unique_ptr<asio::ssl::context> tls;
@@ -85,6 +93,22 @@ Result<std::unique_ptr<Peer>> Peer::make(asio::io_context& io, const std::string
                         "; restore it from a backup");
     }
     return std::make_unique<Peer>(io, std::move(tls));
+}
+
+Result<std::unique_ptr<Peer>> Peer::make_outside(asio::io_context& io, PeerTerms terms) {
+    std::unique_ptr<asio::ssl::context> tls;
+    if (terms.tls) {
+        tls = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
+        boost::system::error_code error;
+        SSL_CTX_set_min_proto_version(tls->native_handle(), TLS1_2_VERSION);
+        if (terms.authority.empty())
+            tls->set_default_verify_paths(error);
+        else
+            tls->add_certificate_authority(asio::buffer(terms.authority), error);
+        if (!error) tls->set_verify_mode(asio::ssl::verify_peer, error);
+        if (error) return fail("its authority cannot be used: " + error.message());
+    }
+    return std::make_unique<Peer>(io, std::move(tls), std::move(terms), true);
 }
 
 std::unique_ptr<Peer::Connection> Peer::kept(const std::string& address) {
@@ -106,15 +130,19 @@ Task<Status> Peer::connect(Connection& connection, const std::string& address, C
     tcp::resolver resolver(io_);
     const auto [resolve_error, endpoints] =
         co_await resolver.async_resolve(host, address.substr(colon + 1), kNoThrow);
-    if (resolve_error) co_return tl::unexpected<Error>(trouble(address, resolve_error));
+    if (resolve_error) co_return trouble(address, resolve_error);
     connection.lowest().expires_at(std::min(until, Clock::now() + kConnectDeadline));
     const auto [connect_error, at] = co_await connection.lowest().async_connect(endpoints, kNoThrow);
-    if (connect_error) co_return tl::unexpected<Error>(trouble(address, connect_error));
+    if (connect_error) co_return trouble(address, connect_error);
     connection.lowest().socket().set_option(tcp::no_delay(true), error);
     if (connection.secure) {
+        if (by_name_) {
+            connection.secure->set_verify_callback(asio::ssl::host_name_verification(host));
+            SSL_set_tlsext_host_name(connection.secure->native_handle(), host.c_str());
+        }
         const auto [tls_error] =
             co_await connection.secure->async_handshake(asio::ssl::stream_base::client, kNoThrow);
-        if (tls_error) co_return tl::unexpected<Error>(trouble(address, tls_error));
+        if (tls_error) co_return trouble(address, tls_error);
     }
     co_return Status();
 }
@@ -123,14 +151,14 @@ Task<Status> Peer::exchange(Connection& connection, const PeerRequest& request, 
                             Clock::time_point until, PeerAnswer* answer) {
     const auto message = message_of(request, address);
     http::response_parser<http::string_body> parser;
-    parser.body_limit(kMostAnswerBytes);
+    parser.body_limit(terms_.most_bytes);
     connection.lowest().expires_at(until);
     boost::system::error_code error;
     if (connection.secure)
         error = co_await talk(*connection.secure, message, parser);
     else
         error = co_await talk(*connection.plain, message, parser);
-    if (error) co_return tl::unexpected<Error>(trouble(address, error));
+    if (error) co_return trouble(address, error);
     answer->status = parser.get().result_int();
     answer->content_type = std::string(parser.get()[http::field::content_type]);
     answer->body = std::move(parser.get().body());

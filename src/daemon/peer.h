@@ -1,5 +1,7 @@
-// Peer: asking another server of the pool: HTTPS whose certificate must be of the pool's authority; plain
-// HTTP between insecure servers. Connections are kept for the next request. The daemon's thread only.
+// Peer: asking another server: HTTPS, or plain HTTP where there is no TLS. Within the pool the certificate
+// must be of the pool's authority; of a server outside of it, it must also have the name that is asked for.
+// Answers are bounded and have a deadline. Connections are kept for the next request. The daemon's thread
+// only.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
@@ -30,11 +32,22 @@ struct PeerAnswer {
     std::string body;
 };
 
+// How a server outside of the pool is asked.
+struct PeerTerms {
+    bool tls = false;
+    std::string authority;    // PEM; empty: those that this machine trusts
+    uint64_t most_bytes = 0;  // of an answer
+    std::string advice;       // what to do when it does not answer: the end of an error's text
+};
+
 class Peer {
   public:
     // `authority`: PEM of the pool's authority; empty: no TLS.
     static Result<std::unique_ptr<Peer>> make(asio::io_context& io, const std::string& authority);
+    static Result<std::unique_ptr<Peer>> make_outside(asio::io_context& io, PeerTerms terms);
+    // Of the pool.
     Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls);
+    Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls, PeerTerms terms, bool by_name);
     ~Peer();
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
@@ -46,12 +59,15 @@ class Peer {
   private:
     struct Connection;
     std::unique_ptr<Connection> kept(const std::string& address);
+    tl::unexpected<Error> trouble(const std::string& address, const boost::system::error_code& error) const;
     Task<Status> connect(Connection& connection, const std::string& address, Clock::time_point until);
     Task<Status> exchange(Connection& connection, const PeerRequest& request, const std::string& address,
                           Clock::time_point until, PeerAnswer* answer);
 
     asio::io_context& io_;
     std::unique_ptr<asio::ssl::context> tls_;
+    PeerTerms terms_;
+    bool by_name_;  // the certificate must be of the name that is asked for
     std::multimap<std::string, std::unique_ptr<Connection>> kept_;
 };
 

@@ -238,7 +238,7 @@ Task<Reply> Api::serve(const Route& route, Asked asked) {
     if (route.serve != nullptr) co_return (this->*route.serve)(asked);
     const auto server = query_value(asked.query, "server");
     if (auto elsewhere = server ? ask_there(*server) : std::nullopt) co_return std::move(*elsewhere);
-    co_return parts_.look.answer(route.path, asked.id, asked.request);
+    co_return co_await parts_.look.answer(route.path, asked.id, asked.request);
 }
 
 void Api::take_inventory() {

@@ -47,6 +47,9 @@ std::string* text_setting(const std::string& key, Settings* settings) {
     if (key == "etcd-ca-file") return &settings->etcd_ca_file;
     if (key == "etcd-certificate-file") return &settings->etcd_certificate_file;
     if (key == "etcd-key-file") return &settings->etcd_key_file;
+    if (key == "prometheus") return &settings->prometheus;
+    if (key == "prometheus-ca-file") return &settings->prometheus_ca_file;
+    if (key == "prometheus-token-file") return &settings->prometheus_token_file;
     return nullptr;
 }
 
@@ -177,6 +180,12 @@ const std::vector<SettingRow>& setting_rows() {
          "~/.local/state/bitfusion"},
         {"metrics-interval", "10s", "how often GPUs are measured (s, m, h)"},
         {"history-series", "1024", "the most series that the history keeps, 134 KiB each and 8 a GPU"},
+        {"prometheus", "",
+         "address of a Prometheus-compatible server that scrapes this one, such as http://10.0.0.9:9090: the "
+         "charts are read from it; empty: from this server's own history"},
+        {"prometheus-ca-file", "",
+         "authority of its certificate (https); empty: those that this machine trusts"},
+        {"prometheus-token-file", "", "file with the token that it wants to see (Authorization: Bearer)"},
         {"insecure", "false",
          "true: no TLS and no tokens, and nothing is remembered; loopback addresses only"},
         {"advertise", "",

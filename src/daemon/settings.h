@@ -39,6 +39,9 @@ struct Settings {
     std::set<std::string> roles;
     std::chrono::seconds metrics_interval{10};
     uint32_t history_series = 1024;
+    std::string prometheus;  // whom the history is read from; empty: the own store
+    std::string prometheus_ca_file;
+    std::string prometheus_token_file;
     std::vector<std::string> etcd;  // endpoints; empty: a database of this server alone
     std::string etcd_ca_file;
     std::string etcd_certificate_file;

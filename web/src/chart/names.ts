@@ -13,9 +13,9 @@ export function gpuSeries(gpu: Gpu, what: 'memory_mib' | 'allocated_mib' | 'memo
   return `gpu/${gpu.uuid || gpu.ordinal}/${what}`;
 }
 
-// A client's GPUs are measured by its host name, which is made fit for the name of a series.
+// A client's GPUs are measured by the name that the list of clients has, made fit for the name of a series.
 export function clientSeries(name: string): string {
-  return `client/${name.replace(/[ /]/g, '_') || 'unnamed'}/gpus_allocated`;
+  return `client/${name.replace(/[ /]/g, '_').slice(0, 64) || 'unnamed'}/gpus_allocated`;
 }
 
 export interface Period {

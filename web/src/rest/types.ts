@@ -179,7 +179,7 @@ export interface About {
   version: string;
   pool?: string;
   uptime_s?: number;
-  history?: { bytes: number; bytes_per_gpu: number } | null;
+  history?: { bytes: number; bytes_per_gpu: number; source?: string | null } | null;
 }
 
 export interface LogLine {

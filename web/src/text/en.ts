@@ -404,6 +404,7 @@ export const en = {
   'about.off': 'off (insecure)',
   'about.history': 'History on disk',
   'about.historyPerGpu': '{bytes} in all; {gpu} for each GPU',
+  'about.source': 'Charts are read from',
   'about.api': 'Description of the REST API',
   'about.keys': 'Keys',
   'about.keysText': 'Tab moves, Enter opens, Esc closes a dialog. Alt+Shift with 1 to 9 and 0 goes to a page of the menu, Alt+Shift+F to the search of a list, Alt+Shift+R loads anew.',

@@ -406,6 +406,7 @@ export const ja: Texts = {
   'about.off': '無効 (insecure)',
   'about.history': 'ディスク上の履歴',
   'about.historyPerGpu': '合計 {bytes}、GPU あたり {gpu}',
+  'about.source': 'グラフの取得元',
   'about.api': 'REST API の説明',
   'about.keys': 'キー操作',
   'about.keysText': 'Tab で移動、Enter で開き、Esc でダイアログを閉じます。Alt+Shift と 1~9、0 でメニューのページへ、Alt+Shift+F で一覧の検索へ移り、Alt+Shift+R で更新します。',

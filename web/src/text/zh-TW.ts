@@ -406,6 +406,7 @@ export const zhTW: Texts = {
   'about.off': '關閉 (insecure)',
   'about.history': '磁碟上的歷史資料',
   'about.historyPerGpu': '共 {bytes};每個 GPU {gpu}',
+  'about.source': '圖表資料來源',
   'about.api': 'REST API 說明',
   'about.keys': '鍵盤操作',
   'about.keysText': 'Tab 移動,Enter 開啟,Esc 關閉對話方塊。Alt+Shift 加 1 到 9 與 0 前往選單的頁面,Alt+Shift+F 前往清單的搜尋,Alt+Shift+R 重新載入。',
