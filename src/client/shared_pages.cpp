@@ -10,13 +10,13 @@
 #include <memory>
 #include <mutex>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "client/feedback.h"
 #include "client/handover.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client/stream.h"
-#include "link/descriptor.h"
 
 namespace bitfusion::client {
 namespace {
@@ -31,15 +31,15 @@ std::mutex& giving() {
     return *made;
 }
 
-link::Descriptor make_file(size_t bytes) {
-    link::Descriptor file(memfd_create("bitfusion-pinned", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+Descriptor make_file(size_t bytes) {
+    Descriptor file(memfd_create("bitfusion-pinned", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!file || ftruncate(file.get(), static_cast<off_t>(bytes)) != 0 ||
         fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
         return {};
     return file;
 }
 
-CUresult give(Session* s, const link::Descriptor& file, const msg::PagesShare& m, CUdeviceptr* device) {
+CUresult give(Session* s, const Descriptor& file, const msg::PagesShare& m, CUdeviceptr* device) {
     const std::lock_guard<std::mutex> lock(giving());
     if (!s->give_file(file.get())) return CUDA_ERROR_OPERATING_SYSTEM;
     return call(m, [&](const msg::PagesShare::Reply& reply) { *device = reply.device; });
@@ -51,7 +51,7 @@ void* share_pages(size_t bytes, CUdeviceptr* device) {
     Session* s = session();
     // Memory may be allocated while a stream captures; the worker's driver might call that a violation.
     if (s == nullptr || !s->shares_memory() || any_capture()) return nullptr;
-    const link::Descriptor file = make_file(bytes);
+    const Descriptor file = make_file(bytes);
     if (!file) {
         BF_LOG("client", kInfo, "pinned memory is not shared with the worker: %s", strerror(errno));
         return nullptr;

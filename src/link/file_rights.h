@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "link/descriptor.h"
 
 namespace bitfusion::link {
 

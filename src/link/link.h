@@ -14,8 +14,8 @@
 #include <memory>
 #include <span>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "link/descriptor.h"
 
 namespace bitfusion::link {
 

@@ -188,7 +188,7 @@ class Session {
     // The client is on this machine: what it sends costs no network.
     bool shares_memory() const { return link_->shares_memory(); }
     // The next file that it gave.
-    Result<link::Descriptor> take_file() { return link_->take_file(); }
+    Result<Descriptor> take_file() { return link_->take_file(); }
 
     // Structs of the client that hold device ordinals or pointers: to the driver's meaning, and back.
     template <typename T>

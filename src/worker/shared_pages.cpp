@@ -28,7 +28,7 @@ uint64_t half_of_ram() {
 
 SharedPages::SharedPages(const DriverTable* driver) : driver_(driver), most_bytes_(half_of_ram()) {}
 
-CUresult SharedPages::map(const link::Descriptor& file, uint64_t wish, uint64_t bytes, CUdeviceptr* device) {
+CUresult SharedPages::map(const Descriptor& file, uint64_t wish, uint64_t bytes, CUdeviceptr* device) {
     if (bytes == 0 || bytes % kPage != 0) return CUDA_ERROR_INVALID_VALUE;
     if (bytes_ > most_bytes_ || bytes > most_bytes_ - bytes_ || mapped_.size() >= kMost)
         return CUDA_ERROR_OUT_OF_MEMORY;

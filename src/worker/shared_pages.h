@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <map>
 
+#include "base/descriptor.h"
 #include "cuda_types.gen.h"
 #include "driver_table.gen.h"
-#include "link/descriptor.h"
 
 namespace bitfusion::worker {
 
@@ -30,7 +30,7 @@ class SharedPages {
     SharedPages& operator=(const SharedPages&) = delete;
 
     // The file's pages, which kernels then reach at *device. Needs a current context.
-    CUresult map(const link::Descriptor& file, uint64_t wish, uint64_t bytes, CUdeviceptr* device);
+    CUresult map(const Descriptor& file, uint64_t wish, uint64_t bytes, CUdeviceptr* device);
     // The bytes that were mapped there; 0: none begin there.
     uint64_t unmap(CUdeviceptr device);
     // Where [device, device + bytes) lies in this process; null when not in one mapping.

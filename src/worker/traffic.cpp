@@ -25,7 +25,7 @@ class Counted : public link::Link {
     bool prepare_wait(bool woken) override { return link_->prepare_wait(woken); }
     bool shares_memory() const override { return link_->shares_memory(); }
     Status give_file(int descriptor) override { return link_->give_file(descriptor); }
-    Result<link::Descriptor> take_file() override { return link_->take_file(); }
+    Result<Descriptor> take_file() override { return link_->take_file(); }
     void shut() override { link_->shut(); }
     void leave_to_parent() override { link_->leave_to_parent(); }
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "link/descriptor.h"
+#include "base/descriptor.h"
 #include "session/raw_peer.h"
 #include "session/session_test.h"
 
@@ -163,8 +163,8 @@ TEST_F(SharedPages, TheyAreThisProcesssAfterTheSessionHasEnded) {
     large_ = 0;
 }
 
-link::Descriptor make_file(size_t bytes, int seals) {
-    link::Descriptor file(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+Descriptor make_file(size_t bytes, int seals) {
+    Descriptor file(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     EXPECT_EQ(ftruncate(file.get(), static_cast<off_t>(bytes)), 0);
     if (seals != 0) {
         EXPECT_EQ(fcntl(file.get(), F_ADD_SEALS, seals), 0);
@@ -178,7 +178,7 @@ class HostilePages : public testing::Test {
         ASSERT_TRUE(client_.open());
         if (!client_.shares_memory()) GTEST_SKIP() << "the server is another machine";
     }
-    CUresult share(const link::Descriptor& file, uint64_t wish, uint64_t bytes, uint64_t* device = nullptr) {
+    CUresult share(const Descriptor& file, uint64_t wish, uint64_t bytes, uint64_t* device = nullptr) {
         EXPECT_TRUE(client_.give_file(file.get()));
         Bytes body;
         const CUresult result = client_.ask(msg::PagesShare{wish, bytes}, &body);
@@ -192,8 +192,8 @@ TEST_F(HostilePages, OnlyFilesThatCannotShrink) {
     EXPECT_EQ(client_.ask(msg::PagesShare{0, 4096}), CUDA_ERROR_INVALID_VALUE) << "no file";
     EXPECT_EQ(share(make_file(4096, 0), 0, 4096), CUDA_ERROR_INVALID_VALUE) << "not sealed";
     EXPECT_EQ(share(make_file(4096, F_SEAL_GROW), 0, 4096), CUDA_ERROR_INVALID_VALUE) << "may shrink";
-    EXPECT_EQ(share(link::Descriptor(dup(STDIN_FILENO)), 0, 4096), CUDA_ERROR_INVALID_VALUE);
-    EXPECT_EQ(share(link::Descriptor(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)), 0, 4096),
+    EXPECT_EQ(share(Descriptor(dup(STDIN_FILENO)), 0, 4096), CUDA_ERROR_INVALID_VALUE);
+    EXPECT_EQ(share(Descriptor(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)), 0, 4096),
               CUDA_ERROR_INVALID_VALUE);
     EXPECT_EQ(share(make_file(4096, kSeals | F_SEAL_WRITE), 0, 4096), CUDA_ERROR_OUT_OF_MEMORY)
         << "cannot be mapped for writing";
