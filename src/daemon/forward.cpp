@@ -20,7 +20,8 @@ const char* content_type_of(const PeerAnswer& answer) {
     return "application/json";
 }
 
-PeerRequest request_for(const ApiRequest& request) {
+PeerRequest request_for(const Asked& asked) {
+    const ApiRequest& request = asked.request;
     PeerRequest next;
     next.verb = request.verb;
     next.target = request.target;
@@ -29,7 +30,8 @@ PeerRequest request_for(const ApiRequest& request) {
                     {"Bitfusion-Host", request.host},
                     {"Bitfusion-Version", request.version}};
     if (!request.if_match.empty()) next.headers.emplace_back("If-Match", request.if_match);
-    if (!request.bearer.empty()) next.headers.emplace_back("Authorization", "Bearer " + request.bearer);
+    const std::string& shown = request.bearer.empty() ? asked.caller.session : request.bearer;
+    if (!shown.empty()) next.headers.emplace_back("Authorization", "Bearer " + shown);
     next.content_type = request.content_type;
     next.body = request.body;
     return next;
@@ -57,15 +59,16 @@ bool is_for_scheduler(verb method, const std::string& path) {
     return std::any_of(kAll.begin(), kAll.end(), under);
 }
 
-Task<std::optional<Reply>> Forwarder::answer(const ApiRequest& request, std::string path) {
-    if (scheduler_.leading() || !is_for_scheduler(request.verb, path)) co_return std::nullopt;
+Task<std::optional<Reply>> Forwarder::answer(const Asked& asked) {
+    const ApiRequest& request = asked.request;
+    if (scheduler_.leading() || !is_for_scheduler(request.verb, asked.path)) co_return std::nullopt;
     const auto until = Clock::now() + kPatience;
     std::string trouble = "no server schedules just now; try again in a few seconds";
     while (!request.forwarded && Clock::now() < until) {
         const std::string leader = scheduler_.leader();
         if (scheduler_.leading()) co_return std::nullopt;
         if (!leader.empty()) {
-            const auto answer = co_await peer_.ask(leader, request_for(request), kAnswerDeadline);
+            const auto answer = co_await peer_.ask(leader, request_for(asked), kAnswerDeadline);
             // 421: it does not schedule any more, or not yet.
             if (answer && answer->status != 421) {
                 Reply reply;
@@ -73,6 +76,7 @@ Task<std::optional<Reply>> Forwarder::answer(const ApiRequest& request, std::str
                 reply.text = answer->body;
                 reply.content_type = content_type_of(*answer);
                 reply.unsent = lease_of(request, *answer);
+                if (!answer->etag.empty()) reply.headers.emplace_back("ETag", answer->etag);
                 co_return reply;
             }
             if (!answer) trouble = answer.error().what;

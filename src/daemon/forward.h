@@ -1,6 +1,7 @@
 // Forwarder: lets a server that does not schedule answer what only the scheduling one can decide: the request
-// goes on to it with its caller's own token, over TLS, and its reply comes back. While a new server takes the
-// role over, requests wait. The daemon's thread only.
+// goes on to it with its caller's own token or session, over TLS, and its reply comes back. What a browser
+// sends was checked here (gate.h): a cookie and its Bitfusion-CSRF do not go on, the session in the cookie
+// does. While a new server takes the role over, requests wait. The daemon's thread only.
 #pragma once
 
 #include <optional>
@@ -29,7 +30,7 @@ class Forwarder {
         : io_(io), scheduler_(scheduler), peer_(peer) {}
 
     // Nothing: this server is to answer itself.
-    Task<std::optional<Reply>> answer(const ApiRequest& request, std::string path);
+    Task<std::optional<Reply>> answer(const Asked& asked);
 
     Peer& peer() { return peer_; }
 

@@ -161,6 +161,7 @@ Task<Status> Peer::exchange(Connection& connection, const PeerRequest& request, 
     if (error) co_return trouble(address, error);
     answer->status = parser.get().result_int();
     answer->content_type = std::string(parser.get()[http::field::content_type]);
+    answer->etag = std::string(parser.get()[http::field::etag]);
     answer->body = std::move(parser.get().body());
     connection.used = parser.get().keep_alive() ? Clock::now() : Clock::time_point::min();
     co_return Status();

@@ -29,6 +29,7 @@ struct PeerRequest {
 struct PeerAnswer {
     unsigned status = 0;
     std::string content_type;
+    std::string etag;
     std::string body;
 };
 

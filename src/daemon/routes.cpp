@@ -231,7 +231,7 @@ bool Api::may_send_much(const ApiRequest& request) const {
 Task<Reply> Api::serve(const Route& route, Asked asked) {
     const bool served_here = asked.path.starts_with("/v1/leases/") && parts_.leases.by_id(asked.id);
     if (parts_.forwarder != nullptr && !served_here) {
-        auto elsewhere = co_await parts_.forwarder->answer(asked.request, asked.path);
+        auto elsewhere = co_await parts_.forwarder->answer(asked);
         if (elsewhere) co_return std::move(*elsewhere);
     }
     if (route.serve_later != nullptr) co_return co_await (this->*route.serve_later)(std::move(asked));

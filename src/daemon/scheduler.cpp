@@ -91,7 +91,7 @@ Status Scheduler::lead() {
     if (peer_ != nullptr) BF_LOG("daemon", kInfo, "this server schedules the pool from now on");
     auto begun = run([this](pool::Pool& pool, pool::Time now) -> Status {
         pool::Settings settings = pool.settings();
-        settings.auto_release = auto_release_;
+        if (!settings.auto_release_chosen) settings.auto_release = auto_release_;
         const pool::Server* own = pool.server(self_.id);
         if (own != nullptr && own->instance != instance_) end_programs_of(self_.id, pool, now);
         return pool.set_settings(settings, now);

@@ -37,7 +37,8 @@ class Scheduler {
 
     // How it finds the others; null: this server is alone. Before open(). `peer` outlives it.
     void set_cluster(Cluster cluster, Peer* peer);
-    // Takes the role where it is free. `auto_release` is the pool's default from now on.
+    // Takes the role where it is free. `auto_release` holds for the pool until an administrator chooses
+    // another.
     Status open(const Member& self, std::chrono::seconds auto_release);
     // Tells the others that this server ends, once its last leases are over.
     Task<void> leave();
@@ -53,6 +54,7 @@ class Scheduler {
     // Other facts of this server, for the others.
     Status set_self(const Member& self);
     const Cluster& cluster() const { return cluster_; }
+    std::chrono::seconds auto_release() const { return auto_release_; }
     // The control address of the server that schedules; empty when there is none just now.
     std::string leader();
     // From the store; 404 where there is none.

@@ -141,6 +141,27 @@ TEST_F(Scheduling, AServerWhoseGpusDoNotFitItsLeasesGetsNoMore) {
     EXPECT_TRUE(scheduler_->pool()->room("server").up);
 }
 
+TEST_F(Scheduling, WhatAnAdministratorChoseOutlivesTheNextElection) {
+    const auto choose = [](pool::Pool& pool, pool::Time now) {
+        pool::Settings settings = pool.settings();
+        settings.auto_release = std::chrono::seconds(77);
+        settings.auto_release_chosen = true;
+        return pool.set_settings(settings, now);
+    };
+    EXPECT_EQ(scheduler_->pool()->settings().auto_release, kAutoRelease);
+    ASSERT_TRUE(scheduler_->run(choose));
+    elect();
+    EXPECT_EQ(scheduler_->pool()->settings().auto_release, std::chrono::seconds(77));
+}
+
+TEST_F(Scheduling, TheManagersOptionHoldsWhereNobodyChose) {
+    Member self = scheduler_->self();
+    scheduler_->close();
+    scheduler_.emplace(io_, *store_);
+    ASSERT_TRUE(scheduler_->open(self, std::chrono::seconds(33)));
+    EXPECT_EQ(scheduler_->pool()->settings().auto_release, std::chrono::seconds(33));
+}
+
 // A store whose role another server has.
 class FollowersStore : public store::MemoryStore {
   public:

@@ -40,10 +40,17 @@ Result<double> number_of(const json& value, const std::string& key, double least
     return value.get<double>();
 }
 
-Status change(const json& body, pool::Settings* pool, Preference* servers) {
+// `own_auto_release`: of this server's option, which holds again at null.
+Status change(const json& body, std::chrono::seconds own_auto_release, pool::Settings* pool,
+              Preference* servers) {
     for (const auto& [key, value] : body.items()) {
         if (key == "accepts" && value.is_boolean()) {
             servers->accepts = value.get<bool>();
+            continue;
+        }
+        if (key == "auto_release_seconds" && value.is_null()) {
+            pool->auto_release_chosen = false;
+            pool->auto_release = own_auto_release;
             continue;
         }
         if (key == "metrics_interval_s" && value.is_null()) {
@@ -62,7 +69,10 @@ Status change(const json& body, pool::Settings* pool, Preference* servers) {
         const int64_t rounded = std::llround(*number);
         if (key == "quota") pool->quota = pool::Share::from(*number);
         if (key == "idle_limit_minutes") pool->idle_limit = std::chrono::minutes(rounded);
-        if (key == "auto_release_seconds") pool->auto_release = std::chrono::seconds(rounded);
+        if (key == "auto_release_seconds") {
+            pool->auto_release = std::chrono::seconds(rounded);
+            pool->auto_release_chosen = true;
+        }
         if (key == "metrics_interval_s") servers->metrics_interval = std::chrono::seconds(rounded);
     }
     return {};
@@ -94,7 +104,8 @@ Reply Api::put_settings(const Asked& asked) {
         if (auto same = check_etag(asked.request.if_match, current["etag"]); !same)
             return tl::unexpected(same.error());
         const Preference before = *servers;
-        if (auto changed = change(*body, &next, &*servers); !changed) return tl::unexpected(changed.error());
+        if (auto changed = change(*body, parts_.scheduler.auto_release(), &next, &*servers); !changed)
+            return tl::unexpected(changed.error());
         if (auto set = pool.set_settings(next, now); !set) return tl::unexpected(set.error());
         if (*servers != before) {
             if (auto put = parts_.preferences.put_for_all(*servers); !put) return tl::unexpected(put.error());

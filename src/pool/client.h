@@ -19,7 +19,8 @@ struct Settings {
     Share quota = Share::whole(64);      // for each client over all its programs
     std::chrono::minutes idle_limit{0};  // GPUs unused for so long are taken back; 0: never
     std::chrono::seconds auto_release =
-        std::chrono::minutes(10);             // without a sign of life of a lease's client
+        std::chrono::minutes(10);      // without a sign of life of a lease's client
+    bool auto_release_chosen = false;  // by an administrator of the pool: the manager's option does not count
     std::chrono::seconds claim_silence{60};   // without a sign of life of a waiting client
     std::chrono::seconds server_silence{15};  // without a sign of life a server counts as down
 

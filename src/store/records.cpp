@@ -84,6 +84,7 @@ json json_of(const pool::Settings& settings) {
     return {{"quota_millionths", settings.quota.millionths},
             {"idle_limit_min", settings.idle_limit.count()},
             {"auto_release_s", settings.auto_release.count()},
+            {"auto_release_chosen", settings.auto_release_chosen},
             {"claim_silence_s", settings.claim_silence.count()},
             {"server_silence_s", settings.server_silence.count()}};
 }
@@ -92,6 +93,8 @@ void read(Fields& fields, pool::Settings& settings) {
     fields.share("quota_millionths", settings.quota);
     fields.span("idle_limit_min", settings.idle_limit);
     fields.span("auto_release_s", settings.auto_release);
+    // Stores of releases before it have none.
+    if (fields.has("auto_release_chosen")) fields.flag("auto_release_chosen", settings.auto_release_chosen);
     fields.span("claim_silence_s", settings.claim_silence);
     fields.span("server_silence_s", settings.server_silence);
 }

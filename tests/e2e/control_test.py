@@ -1,4 +1,5 @@
 """What an administrator watches and changes: events, audit, logs, sessions, edits, the console's files, bad input."""
+import contextlib
 import gzip
 import http.client
 import json
@@ -171,6 +172,23 @@ class Edits(Secure):
         self.assertEqual(row()["accepts"], True)
         self.assertEqual(self.manager.ask("PUT", "/v1/servers/" + server, {"accepts": None, "metrics_interval_s": None})[0], 200)
         self.assertEqual((row()["accepts"], row()["own_accepts"], row()["metrics_interval_s"]), (False, None, 30))
+
+    def test_auto_release_outlives_a_restart_until_it_is_given_back(self):
+        auto_release = lambda manager: manager.ask("GET", "/v1/settings")[1]["auto_release_seconds"]
+        arguments = ("--software-gpus", "1", "--auto-release-timeout")
+        state = tempfile.TemporaryDirectory(prefix="bitfusion-control-")
+        self.addCleanup(state.cleanup)
+        with contextlib.closing(Manager(*arguments, "90s", state=state.name)) as manager:
+            self.assertEqual(auto_release(manager), 90)
+        with contextlib.closing(Manager(*arguments, "95s", state=state.name)) as manager:
+            self.assertEqual(auto_release(manager), 95)
+            self.assertEqual(manager.ask("PUT", "/v1/settings", {"auto_release_seconds": 70})[0], 200)
+        with contextlib.closing(Manager(*arguments, "95s", state=state.name)) as manager:
+            self.assertEqual(auto_release(manager), 70)
+            self.assertEqual(manager.ask("PUT", "/v1/settings", {"auto_release_seconds": None})[0], 200)
+            self.assertEqual(auto_release(manager), 95)
+        with contextlib.closing(Manager(*arguments, "90s", state=state.name)) as manager:
+            self.assertEqual(auto_release(manager), 90)
 
     def test_wrong_values_change_nothing(self):
         server = self.manager.ask("GET", "/v1/server")[1]["id"]

@@ -4,6 +4,7 @@ import ssl
 import unittest
 
 from cluster import *
+from roles_test import PASSWORD, Browser
 
 
 class Join(WithManager):
@@ -60,6 +61,32 @@ class Join(WithManager):
         wait_until(both_up, "both servers are in the pool")
         self.assertFalse(os.path.exists(os.path.join(self.state, "ca.key")))
         self.assertEqual(self.admin("token", "list", server=second).returncode, 0)
+
+    def test_a_console_on_any_server_acts_on_the_pool(self):
+        self.assertEqual(self.join(self.invitation()).returncode, 0)
+        second = self.second()
+        self.assertFalse(second.ask("GET", "/v1/server")[1]["leader"])
+        made = second.ask("POST", "/v1/users", {"name": "ann", "password": PASSWORD, "role": "operator"})
+        self.assertEqual(made[0], 201, made)
+        browser = Browser(second)
+        self.assertEqual(browser.sign_in("ann")[0], 200)
+        status, settings = browser.ask("GET", "/v1/settings")
+        self.assertEqual((status, settings["quota"]), (200, 64))
+        self.assertEqual(browser.headers["ETag"], settings["etag"])
+        self.assertEqual(browser.ask("PUT", "/v1/settings", {"quota": 7})[0], 200)
+        self.assertEqual(self.manager.ask("GET", "/v1/settings")[1]["quota"], 7)
+        stale = browser.ask("PUT", "/v1/settings", {"quota": 8}, {"If-Match": settings["etag"]})
+        self.assertEqual((stale[0], stale[1]["current"]["quota"]), (412, 7))
+        # What a page of another origin could send is refused before it goes anywhere.
+        browser.csrf = None
+        self.assertEqual(browser.ask("PUT", "/v1/settings", {"quota": 9})[0], 403)
+        browser.csrf = "0" * 64
+        self.assertEqual(browser.ask("PUT", "/v1/settings", {"quota": 9})[0], 403)
+        self.assertEqual(self.manager.ask("GET", "/v1/settings")[1]["quota"], 7)
+        # The leader decides by the person, not by the server that asks for him.
+        self.assertEqual(second.ask("PUT", "/v1/users/ann", {"role": "viewer"})[0], 200)
+        self.assertEqual(browser.sign_in("ann")[0], 200)
+        self.assertEqual(browser.ask("PUT", "/v1/settings", {"quota": 9})[0], 403)
 
     def test_an_invitation_is_good_once(self):
         invitation = self.invitation()
