@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <charconv>
 #include <mutex>
 
 #include "store/etcd_http.h"
 #include "store/open.h"
+#include "store/outage.h"
 #include "store/schema.h"
 
 namespace bitfusion::store {
@@ -11,6 +13,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int kPage = 1000;
+constexpr auto kTryAgainAfter = std::chrono::milliseconds(300);
+constexpr auto kProbeTimeout = std::chrono::milliseconds(1000);
 
 // The gateway writes 64-bit numbers as texts and leaves out those that are 0.
 std::optional<int64_t> number(const json& object, const char* key) {
@@ -125,8 +129,13 @@ class EtcdWatch : public Watch {
 
 class EtcdStore : public Store {
   public:
-    EtcdStore(std::unique_ptr<EtcdHttp> http, std::string prefix)
-        : http_(std::move(http)), prefix_(std::move(prefix)) {}
+    // `probe`: a connection of its own, to ask an etcd that hangs whether it still does.
+    EtcdStore(std::unique_ptr<EtcdHttp> http, std::unique_ptr<EtcdHttp> probe, const EtcdOptions& options)
+        : http_(std::move(http)),
+          prefix_(options.prefix),
+          timeout_(options.timeout),
+          probe_(std::move(probe)),
+          outage_([this] { return answers(); }, kTryAgainAfter) {}
 
     Result<Snapshot> read(const std::string& prefix) override {
         Snapshot snapshot;
@@ -193,9 +202,15 @@ class EtcdStore : public Store {
         return std::make_unique<EtcdLeadership>(*this, role, won->revision, *lease);
     }
 
+    // Waits for an etcd that hangs once; whoever comes after is told at once until it answers again.
     Result<json> post(const std::string& path, const json& body, bool once) {
         const std::lock_guard lock(mutex_);
-        return http_->post(path, body, once);
+        if (auto why = outage_.now()) return tl::unexpected(std::move(*why));
+        const auto begun = std::chrono::steady_clock::now();
+        auto answer = http_->post(path, body, once);
+        const bool hung = std::chrono::steady_clock::now() - begun >= timeout_;
+        if (!answer && answer.error().code == kUnreachable && hung) outage_.begin(answer.error());
+        return answer;
     }
 
     // What cannot be told to etcd now ends by itself when the time to live is over.
@@ -203,6 +218,13 @@ class EtcdStore : public Store {
 
   private:
     static std::string after(std::string prefix) { return prefix + '\x7f'; }
+
+    bool answers() {
+        const json nothing = {{"key", to_base64(prefix_)}, {"count_only", true}};
+        const auto answer = probe_->post("/v3/kv/range", nothing, false);
+        // A refusal is an answer: of our credentials, or of too many requests.
+        return answer || answer.error().code != kUnreachable;
+    }
 
     Result<Commit> commit_with(const Transaction& transaction, int64_t lease) {
         if (auto ok = check(transaction); !ok) return tl::unexpected(ok.error());
@@ -232,7 +254,10 @@ class EtcdStore : public Store {
 
     std::mutex mutex_;  // of http_
     std::unique_ptr<EtcdHttp> http_;
-    std::string prefix_;
+    const std::string prefix_;
+    const std::chrono::milliseconds timeout_;
+    const std::unique_ptr<EtcdHttp> probe_;  // of the outage's thread
+    Outage outage_;
 };
 
 EtcdLeadership::~EtcdLeadership() { store_.revoke(lease_); }
@@ -257,7 +282,11 @@ Result<bool> EtcdLeadership::keep() {
 Result<std::unique_ptr<Store>> open_etcd(const EtcdOptions& options) {
     auto http = EtcdHttp::make(options);
     if (!http) return tl::unexpected(http.error());
-    auto store = std::make_unique<EtcdStore>(std::move(*http), options.prefix);
+    EtcdOptions impatient = options;
+    impatient.timeout = std::min(options.timeout, kProbeTimeout);
+    auto probe = EtcdHttp::make(impatient);
+    if (!probe) return tl::unexpected(probe.error());
+    auto store = std::make_unique<EtcdStore>(std::move(*http), std::move(*probe), options);
     if (auto ok = check_schema(*store, "etcd's " + options.prefix); !ok) return tl::unexpected(ok.error());
     return store;
 }
