@@ -55,6 +55,7 @@ struct Outcome {
     error_code error;
     bool connected = false;
     bool handshaken = false;
+    long verified = X509_V_OK;  // why the server's certificate is not accepted
 };
 
 using TlsStream = asio::ssl::stream<beast::tcp_stream>;
@@ -149,6 +150,7 @@ asio::awaitable<void> connect(Connection& connection, const Endpoint& server, Ou
         co_await connection.secure->async_handshake(asio::ssl::stream_base::client, kNoThrow);
     outcome->error = tls_error;
     outcome->handshaken = !tls_error;
+    outcome->verified = SSL_get_verify_result(connection.secure->native_handle());
 }
 
 template <typename Stream>
@@ -185,6 +187,24 @@ bool is_wrong_authority(const error_code& error) {
            ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_CERTIFICATE_VERIFY_FAILED;
 }
 
+bool is_of_another_time(long verified) {
+    return verified == X509_V_ERR_CERT_NOT_YET_VALID || verified == X509_V_ERR_CERT_HAS_EXPIRED;
+}
+
+Error wrong_time(const Endpoint& server, long verified) {
+    const std::time_t now = time(nullptr);
+    tm parts{};
+    gmtime_r(&now, &parts);
+    char text[32];
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    const bool early = verified == X509_V_ERR_CERT_NOT_YET_VALID;
+    return not_a_manager(server, std::string("its certificate ") +
+                                     (early ? "is not yet valid" : "has expired") +
+                                     "; this machine's clock says " + text +
+                                     ": if that is wrong, set it, else have the server's certificate rotated "
+                                     "(bitfusion tls-certs rotate)");
+}
+
 // The three lines are known to users of this product (and to their scripts).
 Error wrong_authority(const Endpoint& server) {
     return {"Error querying server " + server.text() + ":\nGet https://" + server.text() +
@@ -210,6 +230,8 @@ Error error_of(const Endpoint& server, const Outcome& outcome, bool secure) {
                                        : outcome.error.message());
     }
     if (secure && !outcome.handshaken) {
+        if (is_wrong_authority(outcome.error) && is_of_another_time(outcome.verified))
+            return wrong_time(server, outcome.verified);
         if (is_wrong_authority(outcome.error)) return wrong_authority(server);
         return not_a_manager(server, "it does not speak TLS 1.3: " + outcome.error.message() +
                                          "; a manager with --insecure is asked with BITFUSION_INSECURE=true");
