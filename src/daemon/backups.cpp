@@ -20,6 +20,8 @@ using nlohmann::json;
 
 constexpr const char* kEnding = ".backup";
 constexpr const char* kToggles = "health.json";
+constexpr const char* kPool = "pool.json";
+constexpr uint64_t kMostDocumentBytes = 64 << 20;
 constexpr size_t kMostBackups = 100;
 
 // A folder for one operation, gone afterwards.
@@ -75,7 +77,7 @@ Status check_contents(const backup::Manifest& manifest, const fs::path& root) {
             const auto name = bytes ? history::series_name(*bytes) : tl::unexpected(bytes.error());
             if (!name) wrong = name.error().what;
         } else {
-            const auto text = get_text(root / entry.path, 16 << 20);
+            const auto text = get_text(root / entry.path, kMostDocumentBytes);
             if (!text || json::parse(*text, nullptr, false).is_discarded()) wrong = "it is not JSON";
         }
         if (!wrong.empty())
@@ -153,6 +155,12 @@ Result<json> Backups::create(const std::string& name, const std::map<std::string
         if (auto put = put_text(scratch.path / document, text); !put) return tl::unexpected(put.error());
         manifest.entries.push_back({document, 0});
     }
+    if (keep_ != nullptr) {
+        const auto text = keep_->save();
+        if (!text) return tl::unexpected(text.error());
+        if (auto put = put_text(scratch.path / kPool, *text); !put) return tl::unexpected(put.error());
+        manifest.entries.push_back({kPool, 0});
+    }
     if (fs::exists(observer_.folder() / kToggles)) {
         fs::copy_file(observer_.folder() / kToggles, scratch.path / kToggles, error);
         manifest.entries.push_back({kToggles, 0});
@@ -214,6 +222,16 @@ Status Backups::remove(const std::string& name) {
     return {};
 }
 
+Result<std::optional<KeptPool>> Backups::kept_pool(const fs::path& contents) const {
+    // Backups of releases before it hold nothing of the pool.
+    if (keep_ == nullptr || !fs::exists(contents / kPool)) return std::nullopt;
+    const auto text = get_text(contents / kPool, kMostDocumentBytes);
+    if (!text) return tl::unexpected(text.error());
+    auto kept = PoolKeep::read(*text);
+    if (!kept) return tl::unexpected(kept.error());
+    return std::optional(std::move(*kept));
+}
+
 Result<json> Backups::restore(const std::string& bytes, const std::string& pool) {
     if (auto able = ready(); !able) return tl::unexpected(able.error());
     Scratch scratch(observer_.folder() / "restore.new");
@@ -227,12 +245,19 @@ Result<json> Backups::restore(const std::string& bytes, const std::string& pool)
     if (!manifest) return tl::unexpected(manifest.error());
     const auto ours = pool_of(observer_.folder());
     if (!ours) return tl::unexpected(ours.error());
-    if (manifest->pool != *ours && manifest->pool != pool)
+    const auto kept = kept_pool(contents);
+    if (!kept) return tl::unexpected(kept.error());
+    const bool same = manifest->pool == *ours || (*kept && (*kept)->id == keep_->id());
+    if (!same && manifest->pool != pool)
         return fail("this is a backup of another pool, " + harmless(manifest->pool, 64) +
                         "; nothing was changed. To take its place, name that pool with the restore",
                     409);
     if (auto checked = check_contents(*manifest, contents); !checked) return tl::unexpected(checked.error());
 
+    if (*kept) {
+        if (auto able = keep_->ready(); !able) return tl::unexpected(able.error());
+        if (auto restored = keep_->restore(**kept); !restored) return tl::unexpected(restored.error());
+    }
     auto replaced = observer_.replace_history(
         [&](const fs::path& folder) { return swap_folder(contents / "history", folder, aside.path); });
     if (!replaced) return tl::unexpected(replaced.error());
@@ -242,7 +267,7 @@ Result<json> Backups::restore(const std::string& bytes, const std::string& pool)
         fs::remove(observer_.folder() / kToggles, error);
     if (auto loaded = observer_.load_toggles(); !loaded)
         BF_LOG("daemon", kWarn, "%s", loaded.error().what.c_str());
-    if (manifest->pool != *ours) {
+    if (!same) {
         if (auto put = put_text(observer_.folder() / "pool", manifest->pool + "\n"); !put)
             return tl::unexpected(put.error());
     }

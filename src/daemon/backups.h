@@ -1,10 +1,11 @@
 // Backups: named snapshots of what this server keeps, in the folder backups/ of its state-dir.
 //
-// A backup holds: which checks count (health.json), the history, and for reading only the settings in force,
-// the last health report and the leases of that moment. A restore brings back the first two; settings come
-// from their file and leases from their clients. Tokens and keys are never in a backup, so none can come back
-// to life with one. A restore is checked whole before anything is changed: the archive (backup/archive.h),
-// whose pool it is, and each of its files. The daemon's thread only.
+// A backup holds: the pool's own part (pool.json, see pool_keep.h), which checks count (health.json), the
+// history, and for reading only the options in force, the last health report and the leases of that moment. A
+// restore brings back the first three; options come from their file and leases from their clients. Keys and
+// certificates are never in a backup, and whoever was sent away does not come back with one. A restore is
+// checked whole before anything is changed: the archive (backup/archive.h), whose pool it is, and each of its
+// files. The daemon's thread only.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "backup/archive.h"
 #include "base/result.h"
 #include "daemon/observer.h"
+#include "daemon/pool_keep.h"
 
 namespace bitfusion::daemon {
 
@@ -22,6 +24,9 @@ constexpr uint64_t kMostBackupBytes = 64 << 20;
 class Backups {
   public:
     Backups(Observer& observer, std::string version) : observer_(observer), version_(std::move(version)) {}
+
+    // Without one, backups hold nothing of the pool.
+    void set_keep(PoolKeep* keep) { keep_ = keep; }
 
     // `documents` are the files for reading only, by name. Refused (409) while the store is not healthy.
     Result<nlohmann::json> create(const std::string& name,
@@ -35,9 +40,12 @@ class Backups {
 
   private:
     Status ready() const;
+    // Of an unpacked backup, checked; nothing where it has none.
+    Result<std::optional<KeptPool>> kept_pool(const std::filesystem::path& contents) const;
     std::filesystem::path file_of(const std::string& name) const;
 
     Observer& observer_;
+    PoolKeep* keep_ = nullptr;
     std::string version_;
 };
 

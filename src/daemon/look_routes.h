@@ -38,6 +38,9 @@ class LookApi {
         pin_ = std::move(pin);
     }
 
+    // What backups hold of the pool. Outlives it.
+    void set_keep(PoolKeep* keep) { backups_.set_keep(keep); }
+
     // `path` is one of look_routes(); `id` what stands for {id}.
     Task<Reply> answer(std::string path, std::string id, ApiRequest request);
     // The checks' part of GET /v1/health; fresh: run them now (at most every 2 s).

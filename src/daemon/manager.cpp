@@ -172,6 +172,7 @@ class Manager {
           events_(io),
           audit_(store),
           preferences_(store),
+          keep_(store, scheduler_),
           console_(root_of(installation.worker) + "/share/bitfusion/console"),
           watch_(io, scheduler_, leases_, observer_, events_),
           gate_(trust_.registry ? &*trust_.registry : nullptr),
@@ -196,6 +197,7 @@ class Manager {
             describe_store(store, settings_, scheduler_.pool(), found);
         });
         scheduler_.set_known([this] { return leases_.ids(); });
+        look_.set_keep(&keep_);
     }
 
     Status open(const Cluster& cluster) {
@@ -373,6 +375,7 @@ class Manager {
     Events events_;
     Audit audit_;
     Preferences preferences_;
+    PoolKeep keep_;
     ConsoleFiles console_;
     PoolWatch watch_;
     Gate gate_;

@@ -21,17 +21,20 @@ struct Preference {
 class Preferences {
   public:
     static constexpr std::chrono::seconds kLongestInterval{3600};
+    // Their keys in the store; of one server with its id behind it.
+    static constexpr const char* kServers = "control/servers";
+    static constexpr const char* kServer = "control/server/";
 
     // `store` outlives it.
     explicit Preferences(store::Store& store) : store_(store) {}
 
-    Result<Preference> of_all() const { return read("control/servers"); }
-    Result<Preference> of(const std::string& server) const { return read("control/server/" + server); }
+    Result<Preference> of_all() const { return read(kServers); }
+    Result<Preference> of(const std::string& server) const { return read(kServer + server); }
     // What is in force for a server: its own, or that of all; nothing where neither says.
     Result<Preference> in_force(const std::string& server) const;
-    Status put_for_all(const Preference& preference) { return write("control/servers", preference); }
+    Status put_for_all(const Preference& preference) { return write(kServers, preference); }
     Status put(const std::string& server, const Preference& preference) {
-        return write("control/server/" + server, preference);
+        return write(kServer + server, preference);
     }
 
   private:

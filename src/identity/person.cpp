@@ -2,6 +2,7 @@
 
 #include <argon2.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -43,6 +44,14 @@ Result<std::string> hash_password(const std::string& password) {
         return fail(std::string("the password cannot be hashed: ") + argon2_error_message(result) +
                     "; the server may lack 20 MiB of memory");
     return std::string(encoded.data());
+}
+
+bool is_password_hash(const std::string& encoded) {
+    const std::string cost = "$argon2id$v=" + std::to_string(ARGON2_VERSION_13) +
+                             "$m=" + std::to_string(kMemoryKib) + ",t=" + std::to_string(kPasses) +
+                             ",p=" + std::to_string(kLanes) + "$";
+    return encoded.starts_with(cost) && encoded.size() <= 256 &&
+           std::all_of(encoded.begin(), encoded.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
 bool password_matches(const std::string& encoded, const std::string& password) {

@@ -21,6 +21,8 @@ struct Person {
 // Fails with 400 for names and passwords (8 to 256 bytes) that are not allowed.
 Status check_name(const std::string& name);
 Result<std::string> hash_password(const std::string& password);
+// Whether it is one that hash_password makes: another could cost whatever its maker wanted.
+bool is_password_hash(const std::string& encoded);
 bool password_matches(const std::string& encoded, const std::string& password);
 
 // What a login gives: bfs-<name>-<until>-<changed>-<nonce>-<digest>, good until then. The nonce (letters and

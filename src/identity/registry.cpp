@@ -1,18 +1,17 @@
 #include "identity/registry.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/log.h"
+#include "identity/roster.h"
 #include "identity/secret.h"
 
 namespace bitfusion::identity {
 namespace {
 
 constexpr const char* kKeyOfPool = "identity/key";
-constexpr const char* kTokens = "identity/token/";
-constexpr const char* kPeople = "identity/person/";
-constexpr const char* kEnded = "identity/ended/";  // sessions that were signed out, until they would expire
-constexpr size_t kMostForgotten = 50;              // ended sessions that one sign-out clears away
+constexpr size_t kMostForgotten = 50;  // ended sessions that one sign-out clears away
 constexpr std::time_t kSession = 12 * 3600;
 constexpr int kTries = 8;
 
@@ -110,14 +109,14 @@ Status Registry::still_admitted(const std::string& id, std::time_t now) {
 Result<Caller> Registry::authenticate_session(const std::string& text, std::time_t now) {
     const auto claim = session_claim(text);
     if (!claim) return tl::unexpected<Error>(claim.error());
-    const auto found = entry(kPeople + claim->name, {"the session is foreign; log in again", 401});
+    const auto found = entry(kPersonKeys + claim->name, {"the session is foreign; log in again", 401});
     if (!found) return tl::unexpected<Error>(found.error());
     const auto person = person_from_json(found->value);
     if (!person) return tl::unexpected<Error>(person.error());
     if (!session_matches(*person, pool_key_, text)) return fail("the session is over; log in again", 401);
     if (now >= claim->until)
         return fail("the session expired at " + stamp(claim->until) + "; log in again", 401);
-    const auto ended = entry(kEnded + digest(text), {"", 404});
+    const auto ended = entry(kEndedKeys + digest(text), {"", 404});
     if (ended) return fail("the session was signed out; log in again", 401);
     if (ended.error().code != 404) return tl::unexpected<Error>(ended.error());
     Caller caller;
@@ -141,7 +140,7 @@ Result<Token> Registry::create_token(const std::string& description, Role role, 
         token.expires = expires;
         token.shared = shared || role != Role::kClient;
         token.active = active;
-        const auto made = put(kTokens + token.id, to_json(token), 0);
+        const auto made = put(kTokenKeys + token.id, to_json(token), 0);
         if (made) return token;
         if (made.error().code != 409) return tl::unexpected<Error>(made.error());
     }
@@ -149,7 +148,7 @@ Result<Token> Registry::create_token(const std::string& description, Role role, 
 }
 
 Result<std::vector<Token>> Registry::tokens() {
-    const auto found = store_->read(kTokens);
+    const auto found = store_->read(kTokenKeys);
     if (!found) return tl::unexpected<Error>(from_store(found.error()));
     std::vector<Token> tokens;
     for (const store::Entry& entry : found->entries) {
@@ -161,16 +160,15 @@ Result<std::vector<Token>> Registry::tokens() {
 }
 
 Result<Token> Registry::token(const std::string& id) {
-    if (id.size() != 7 || id.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567") != std::string::npos)
-        return tl::unexpected<Error>(no_such_token(id));
-    const auto found = entry(kTokens + id, no_such_token(id));
+    if (!is_token_id(id)) return tl::unexpected<Error>(no_such_token(id));
+    const auto found = entry(kTokenKeys + id, no_such_token(id));
     if (!found) return tl::unexpected<Error>(found.error());
     return token_from_json(found->value);
 }
 
 Result<Token> Registry::change_token(const std::string& id, const std::function<Status(Token&)>& change) {
     for (int i = 0; i < kTries; ++i) {
-        const auto found = entry(kTokens + id, no_such_token(id));
+        const auto found = entry(kTokenKeys + id, no_such_token(id));
         if (!found) return tl::unexpected<Error>(found.error());
         auto token = token_from_json(found->value);
         if (!token) return token;
@@ -183,7 +181,7 @@ Result<Token> Registry::change_token(const std::string& id, const std::function<
 }
 
 Status Registry::delete_token(const std::string& id, const std::function<Status(const Token&)>& check) {
-    const auto found = entry(kTokens + id, no_such_token(id));
+    const auto found = entry(kTokenKeys + id, no_such_token(id));
     if (!found) return tl::unexpected<Error>(found.error());
     store::Transaction transaction;
     if (check) {
@@ -193,6 +191,8 @@ Status Registry::delete_token(const std::string& id, const std::function<Status(
         transaction.conditions.push_back({found->key, found->revision});
     }
     transaction.writes.push_back({found->key, std::nullopt});
+    // So that no backup brings it back.
+    transaction.writes.push_back({kGoneTokenKeys + id, "1"});
     return commit(transaction);
 }
 
@@ -202,15 +202,20 @@ Result<Person> Registry::create_person(const std::string& name, const std::strin
     if (role == Role::kClient) return fail("a person is a viewer, an operator or an admin", 400);
     const auto hash = hash_password(password);
     if (!hash) return tl::unexpected<Error>(hash.error());
-    Person person{name, role, *hash, now, now};
-    const auto made = put(kPeople + name, to_json(person), 0);
+    // Another than the one of this name that was deleted, also where clocks differ.
+    const auto gone = entry(kGonePersonKeys + name, {"", 404});
+    if (!gone && gone.error().code != 404) return tl::unexpected<Error>(gone.error());
+    const std::time_t created =
+        gone ? std::max<std::time_t>(now, strtoll(gone->value.c_str(), nullptr, 10) + 1) : now;
+    Person person{name, role, *hash, created, now};
+    const auto made = put(kPersonKeys + name, to_json(person), 0);
     if (!made && made.error().code == 409) return fail("there is a person " + name + " already", 409);
     if (!made) return tl::unexpected<Error>(made.error());
     return person;
 }
 
 Result<std::vector<Person>> Registry::people() {
-    const auto found = store_->read(kPeople);
+    const auto found = store_->read(kPersonKeys);
     if (!found) return tl::unexpected<Error>(from_store(found.error()));
     std::vector<Person> people;
     for (const store::Entry& entry : found->entries) {
@@ -222,7 +227,7 @@ Result<std::vector<Person>> Registry::people() {
 }
 
 Status Registry::keep_an_administrator(const std::string& name, store::Transaction* transaction) {
-    const auto found = store_->read(kPeople);
+    const auto found = store_->read(kPersonKeys);
     if (!found) return tl::unexpected<Error>(from_store(found.error()));
     for (const store::Entry& entry : found->entries) {
         const auto person = person_from_json(entry.value);
@@ -239,7 +244,7 @@ Status Registry::keep_an_administrator(const std::string& name, store::Transacti
 Result<Person> Registry::change_person(const std::string& name,
                                        const std::function<Status(Person&)>& change) {
     if (auto checked = check_name(name); !checked) return tl::unexpected<Error>(no_such_person(name));
-    const auto found = entry(kPeople + name, no_such_person(name));
+    const auto found = entry(kPersonKeys + name, no_such_person(name));
     if (!found) return tl::unexpected<Error>(found.error());
     auto person = person_from_json(found->value);
     if (!person) return person;
@@ -258,7 +263,7 @@ Result<Person> Registry::change_person(const std::string& name,
 
 Status Registry::delete_person(const std::string& name, const std::function<Status(const Person&)>& check) {
     if (auto checked = check_name(name); !checked) return tl::unexpected<Error>(no_such_person(name));
-    const auto found = entry(kPeople + name, no_such_person(name));
+    const auto found = entry(kPersonKeys + name, no_such_person(name));
     if (!found) return tl::unexpected<Error>(found.error());
     const auto person = person_from_json(found->value);
     if (!person) return tl::unexpected<Error>(person.error());
@@ -271,6 +276,7 @@ Status Registry::delete_person(const std::string& name, const std::function<Stat
         if (auto kept = keep_an_administrator(name, &transaction); !kept) return kept;
     }
     transaction.writes.push_back({found->key, std::nullopt});
+    transaction.writes.push_back({kGonePersonKeys + name, std::to_string(person->created)});
     return commit(transaction);
 }
 
@@ -278,8 +284,8 @@ Result<SignedIn> Registry::log_in(const std::string& name, const std::string& pa
     // So that the time of the answer does not tell who is known here.
     static const Result<std::string> nobody = hash_password(random_text(16));
     const Error wrong = {"the name or the password is wrong", 401};
-    const auto found =
-        check_name(name) ? entry(kPeople + name, wrong) : Result<store::Entry>(tl::unexpected<Error>(wrong));
+    const auto found = check_name(name) ? entry(kPersonKeys + name, wrong)
+                                        : Result<store::Entry>(tl::unexpected<Error>(wrong));
     if (!found) {
         if (found.error().code == wrong.code && nobody) password_matches(*nobody, password);
         return tl::unexpected<Error>(found.error());
@@ -294,10 +300,10 @@ Result<SignedIn> Registry::log_in(const std::string& name, const std::string& pa
 Status Registry::sign_out(const std::string& session, std::time_t now) {
     const auto claim = session_claim(session);
     if (!claim) return tl::unexpected<Error>(claim.error());
-    const auto ended = store_->read(kEnded);
+    const auto ended = store_->read(kEndedKeys);
     if (!ended) return tl::unexpected<Error>(from_store(ended.error()));
     store::Transaction transaction;
-    const std::string key = kEnded + digest(session);
+    const std::string key = kEndedKeys + digest(session);
     transaction.writes.push_back({key, std::to_string(claim->until)});
     for (const store::Entry& entry : ended->entries) {
         if (entry.key == key || transaction.writes.size() > kMostForgotten) continue;

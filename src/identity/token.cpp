@@ -57,6 +57,11 @@ Result<std::string> token_id(const std::string& text) {
     return text.substr(head, kIdLength);
 }
 
+bool is_token_id(const std::string& text) {
+    return text.size() == kIdLength &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567") == std::string::npos;
+}
+
 Error unknown_token() {
     return {
         "the token is foreign: this pool has not made it, or has deleted it; get a bundle of this pool from "

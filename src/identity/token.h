@@ -48,6 +48,8 @@ Result<std::string> token_id(const std::string& text);
 // not be used from here.
 Status check_token(const Token& token, const std::string& text, const std::string& pool_key,
                    const std::string& machine, std::time_t now);
+// Seven of a to z and 2 to 7.
+bool is_token_id(const std::string& text);
 Error unknown_token();
 
 std::string to_json(const Token& token);

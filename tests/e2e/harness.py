@@ -25,6 +25,8 @@ DEADLINE = float(os.environ.get("BITFUSION_TEST_DEADLINE", "30"))
 HELLO = 0x4E534642
 WELCOME = 0x4C574642
 
+BYTES = ("application/x-tar", "application/octet-stream")
+
 
 def wait_until(condition, what, deadline=None):
     """Polls; there is nothing to subscribe to for most of what happens in other processes."""
@@ -91,15 +93,16 @@ def children(pid):
 
 
 class Manager:
-    """Insecure unless `secure`: then a pool of its own is begun in its folder, and `client_dir` is its administrator."""
+    """Insecure unless `secure`: then a pool of its own is begun in its folder, and `client_dir` is its administrator.
+    `through`: words that run the command behind them in their own process."""
 
-    def __init__(self, *arguments, environment=None, secure=False, state=None, listen_on=(0, 0)):
+    def __init__(self, *arguments, environment=None, secure=False, state=None, listen_on=(0, 0), through=(), program=BITFUSION):
         self.secure = secure
         self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-e2e-")
         ports = os.path.join(self.folder.name, "ports")
         self.log_path = os.path.join(self.folder.name, "log")
         self.log_file = open(self.log_path, "wb")
-        command = [BITFUSION, "manager", "--port-file", ports]
+        command = [*through, program, "manager", "--port-file", ports]
         command += ["--control-port", str(listen_on[0]), "--data-port", str(listen_on[1])]
         command += ["--backend", "soft", *arguments]
         self.state = state or os.path.join(self.folder.name, "state")
@@ -142,7 +145,7 @@ class Manager:
             connection.request(method, path, text, sent)
             response = connection.getresponse()
             data = response.read()
-            return response.status, data if response.getheader("Content-Type") == "application/x-tar" else json.loads(data)
+            return response.status, data if response.getheader("Content-Type") in BYTES else json.loads(data)
         finally:
             connection.close()
 
