@@ -1,16 +1,6 @@
 #include "daemon/inventory.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 #include <set>
 
 #include "base/descriptor.h"
@@ -21,12 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMostReportBytes = 1 << 20;
 constexpr size_t kMostGpus = 64;
 constexpr size_t kMostTextBytes = 256;
 constexpr uint64_t kMostMemoryMib = UINT64_C(1) << 40;
-// A cold NVIDIA driver without persistence takes seconds a GPU to open.
-constexpr auto kDeadline = std::chrono::seconds(60);
 
 const std::array<const char*, 15> kTelemetry = {"memory_used_mib",
                                                 "capability",
@@ -130,7 +117,7 @@ Result<Report> parse_report(const std::string& text) {
 
 Inventory::Inventory(asio::io_context& io, Children& children, std::string worker,
                      std::vector<std::string> arguments)
-    : io_(io), children_(children), worker_(std::move(worker)), arguments_(std::move(arguments)), done_(io) {}
+    : watcher_(io, children, std::move(worker), std::move(arguments)), done_(io) {}
 
 Task<void> Inventory::refresh(std::chrono::milliseconds most_age) {
     if (running_) {
@@ -152,66 +139,9 @@ Task<void> Inventory::refresh(std::chrono::milliseconds most_age) {
 }
 
 Task<Result<Report>> Inventory::run() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        co_return fail(std::string("cannot make a pipe: ") + strerror(errno) + "; raise ulimit -n", errno);
-    asio::posix::stream_descriptor reading(io_, ends[0]);
-    Descriptor writing(ends[1]);
-    ChildPlan plan;
-    plan.path = worker_;
-    plan.arguments = arguments_;
-    plan.environment = child_environment();
-    plan.output = writing.get();
-    const auto pid = start_child(plan);
-    writing.close();
-    if (!pid) co_return tl::unexpected(pid.error());
-
-    // The child's end is awaited here, but a cancelled wait must not leave it a dangling place to write to.
-    struct End {
-        explicit End(asio::io_context& io) : bell(io) {}
-        Bell bell;
-        bool ended = false;
-        int status = 0;
-    };
-    const auto end = std::make_shared<End>(io_);
-    children_.watch(*pid, [end](int status) {
-        end->ended = true;
-        end->status = status;
-        end->bell.ring();
-    });
-    bool late = false;
-    asio::steady_timer deadline(io_, kDeadline);
-    deadline.async_wait([end, &late, pid = *pid](const boost::system::error_code& error) {
-        if (error || end->ended) return;
-        late = true;
-        kill(-pid, SIGKILL);
-    });
-    std::string text;
-    bool long_winded = false;
-    std::array<char, 16384> chunk;
-    for (;;) {
-        const auto [error, got] = co_await reading.async_read_some(asio::buffer(chunk), kNoThrow);
-        if (error) break;
-        text.append(chunk.data(), got);
-        if (text.size() > kMostReportBytes) {
-            long_winded = true;
-            kill(-*pid, SIGKILL);
-            break;
-        }
-    }
-    while (!end->ended) co_await end->bell.wait();
-    deadline.cancel();
-    if (late)
-        co_return fail(
-            "bitfusion-worker --inventory did not answer within 60 s; check the GPUs with nvidia-smi");
-    if (long_winded)
-        co_return fail("bitfusion-worker --inventory printed more than 1 MiB; check the installation");
-    Result<Report> report = parse_report(text);
-    if (!report && end->status != 0) {
-        co_return fail("bitfusion-worker --inventory " + status_text(end->status) +
-                       " without a report; run it by hand to see why: " + worker_ + " --inventory");
-    }
-    co_return report;
+    const auto line = co_await watcher_.look();
+    if (!line) co_return tl::unexpected(line.error());
+    co_return parse_report(*line);
 }
 
 }  // namespace bitfusion::daemon

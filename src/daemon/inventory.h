@@ -1,8 +1,7 @@
 // Inventory: which GPUs this server has, and how they feel.
 //
-// The daemon never opens a GPU itself: it runs `bitfusion-worker --inventory`, which prints one JSON object
-// and exits. Its output is bounded, checked and given a deadline like anything that comes from another
-// process.
+// The daemon never opens a GPU itself: a process of its own does (Watcher), and tells of them in one JSON
+// object for each look. It is checked like anything that comes from another process.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "base/result.h"
 #include "daemon/async.h"
 #include "daemon/child.h"
+#include "daemon/watcher.h"
 
 namespace bitfusion::daemon {
 
@@ -44,17 +44,14 @@ class Inventory {
               std::vector<std::string> arguments);
 
     const Report& report() const { return report_; }
-    // Runs the worker unless the report is younger than `most_age`. Callers at the same time share one run.
+    // Looks again unless the report is younger than `most_age`. Callers at the same time share one look.
     // On failure the old report stays and its error says why.
     Task<void> refresh(std::chrono::milliseconds most_age);
 
   private:
     Task<Result<Report>> run();
 
-    asio::io_context& io_;
-    Children& children_;
-    std::string worker_;
-    std::vector<std::string> arguments_;
+    Watcher watcher_;
     Report report_;
     Clock::time_point taken_ = Clock::time_point::min();
     bool running_ = false;

@@ -76,6 +76,7 @@ Status write_port_file(const std::string& path, const std::string& text) {
 std::vector<std::string> inventory_arguments(const Settings& settings) {
     return {"bitfusion-worker",
             "--inventory",
+            "--watch",
             "--backend",
             settings.backend,
             "--software-gpus",

@@ -2,8 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "worker/management.h"
-
 namespace bitfusion::worker {
 namespace {
 
@@ -79,27 +77,26 @@ Json describe(const DriverTable& driver, Management* management, CUdevice device
 
 }  // namespace
 
-std::string inventory(const DriverTable& driver, bool real) {
+std::string Inventory::look() {
     int count = 0;
     int version = 0;
-    if (driver.cuInit(0) != CUDA_SUCCESS || driver.cuDeviceGetCount(&count) != CUDA_SUCCESS) {
+    if (driver_.cuInit(0) != CUDA_SUCCESS || driver_.cuDeviceGetCount(&count) != CUDA_SUCCESS) {
         return failed_inventory(
             "the driver finds no GPU; look at 'nvidia-smi', or start with --backend soft");
     }
-    driver.cuDriverGetVersion(&version);
-    std::optional<Management> management;
-    if (real) management = Management::open();
-    Json out{{"backend", real ? "real" : "soft"},
+    driver_.cuDriverGetVersion(&version);
+    if (real_ && !management_) management_ = Management::open();
+    Json out{{"backend", real_ ? "real" : "soft"},
              {"cuda_version", version},
              {"gpus", Json::array()},
              {"error", ""}};
-    out["driver_version"] = management ? management->driver_version() : real ? "unknown" : "software";
-    if (management) {
-        out["management_gpus"] = known(management->count());
-        out["management_cuda_version"] = known(management->cuda_version());
+    out["driver_version"] = management_ ? management_->driver_version() : real_ ? "unknown" : "software";
+    if (management_) {
+        out["management_gpus"] = known(management_->count());
+        out["management_cuda_version"] = known(management_->cuda_version());
     }
     for (CUdevice device = 0; device < count; ++device)
-        out["gpus"].push_back(describe(driver, management ? &*management : nullptr, device, count));
+        out["gpus"].push_back(describe(driver_, management_ ? &*management_ : nullptr, device, count));
     return out.dump();
 }
 

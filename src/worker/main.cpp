@@ -1,7 +1,9 @@
-// bitfusion-worker: serves one client process, or prints the inventory of this host's GPUs.
+// bitfusion-worker: serves one client process, or tells the inventory of this host's GPUs.
 //
 // Started by the daemon with the client's connection on descriptor 3, the grant on 4 and the lease's usage
-// counters on 5. It has no other connection, file or credential.
+// counters on 5. It has no other connection, file or credential. With --inventory it prints one line and
+// ends; with --inventory --watch it writes a line to descriptor 3 for each byte that it reads there, until
+// the end.
 #include <openssl/crypto.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,7 +40,8 @@ constexpr int kConnection = 3;
 constexpr int kGrant = 4;
 constexpr int kUsage = 5;
 constexpr const char* kUsageText =
-    "usage: bitfusion-worker --inventory [--backend auto|soft|real] [--software-gpus N] [--software-memory "
+    "usage: bitfusion-worker --inventory [--watch] [--backend auto|soft|real] [--software-gpus N] "
+    "[--software-memory "
     "BYTES] [--software-capability 89]\n"
     "       (without --inventory it is started by 'bitfusion manager' with a client's connection)\n";
 
@@ -53,15 +56,39 @@ Status open_driver(const Grant& grant, DriverTable* table) {
     return soft::open_soft_device(options, table);
 }
 
-int print_inventory(Grant grant) {
+bool write_line(int descriptor, const std::string& text) {
+    const std::string line = text + "\n";
+    for (size_t at = 0; at < line.size();) {
+        const ssize_t written = write(descriptor, line.data() + at, line.size() - at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        at += static_cast<size_t>(written);
+    }
+    return true;
+}
+
+// Whether the daemon wants one more line.
+bool is_asked() {
+    char byte = 0;
+    ssize_t got = 0;
+    do {
+        got = read(kConnection, &byte, 1);
+    } while (got < 0 && errno == EINTR);
+    return got == 1;
+}
+
+int tell_inventory(Grant grant, bool watch) {
     if (grant.backend == "auto") grant.backend = has_real_driver() ? "real" : "soft";
     DriverTable table;
-    Status opened = open_driver(grant, &table);
-    const std::string text =
-        opened ? inventory(table, grant.backend == "real") : failed_inventory(opened.error().what);
-    printf("%s\n", text.c_str());
-    fflush(stdout);
-    return opened ? 0 : 1;
+    const Status opened = open_driver(grant, &table);
+    Inventory inventory(table, grant.backend == "real");
+    const auto text = [&] { return opened ? inventory.look() : failed_inventory(opened.error().what); };
+    if (!watch) return write_line(STDOUT_FILENO, text()) && opened ? 0 : 1;
+    while (is_asked()) {
+        // Without a driver the next process tries again.
+        if (!write_line(kConnection, text()) || !opened) return 1;
+    }
+    return 0;
 }
 
 LeaseMemory* map_lease_memory() {
@@ -184,6 +211,7 @@ int serve_client() {
 
 int run(int argc, char** argv) {
     bool list = false;
+    bool watch = false;
     Grant wanted;
     wanted.backend = "auto";
     for (int i = 1; i < argc; ++i) {
@@ -191,6 +219,8 @@ int run(int argc, char** argv) {
         const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
         if (word == "--inventory") {
             list = true;
+        } else if (word == "--watch") {
+            watch = true;
         } else if (value != nullptr && word == "--backend") {
             wanted.backend = argv[++i];
         } else if (value != nullptr && word == "--software-gpus") {
@@ -204,7 +234,7 @@ int run(int argc, char** argv) {
             return 2;
         }
     }
-    if (list) return print_inventory(wanted);
+    if (list) return tell_inventory(wanted, watch);
     if (lseek(kGrant, 0, SEEK_CUR) < 0 && errno == EBADF) {
         fputs(kUsageText, stderr);
         return 2;
