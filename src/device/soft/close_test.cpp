@@ -50,11 +50,7 @@ TEST(Close, TheNextDriverHasNothingOfTheLast) {
     EXPECT_EQ(made.cuMemsetD32_v2(word, 0, 1), CUDA_ERROR_INVALID_VALUE) << "memory of the last driver";
     EXPECT_NE(made.cuStreamQuery(stream), CUDA_SUCCESS) << "a stream of the last driver";
 
-    close_soft_device();
-    SoftOptions same;
-    same.gpus = 2;
-    same.memory_bytes = kTestMemory;
-    ASSERT_TRUE(open_soft_device(same, &made)) << "for the tests that follow";
+    reopen();  // for the tests that follow
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ using test::DeviceTest;
 using test::table;
 
 TEST(BeforeInit, OnlyVersionAndErrorsAnswer) {
+    test::reopen();
     DriverTable& cu = table();
     int value = 0;
     const char* text = nullptr;

@@ -13,17 +13,25 @@ namespace bitfusion::soft::test {
 
 inline constexpr uint64_t kTestMemory = uint64_t{256} << 20;
 
+inline DriverTable open_for_tests() {
+    DriverTable made;
+    SoftOptions options;
+    options.gpus = 2;
+    options.memory_bytes = kTestMemory;
+    const Status opened = open_soft_device(options, &made);
+    EXPECT_TRUE(opened) << opened.error().what;
+    return made;
+}
+
 inline DriverTable& table() {
-    static DriverTable filled = [] {
-        DriverTable made;
-        SoftOptions options;
-        options.gpus = 2;
-        options.memory_bytes = kTestMemory;
-        const Status opened = open_soft_device(options, &made);
-        EXPECT_TRUE(opened) << opened.error().what;
-        return made;
-    }();
+    static DriverTable filled = open_for_tests();
     return filled;
+}
+
+// A driver that no test has used before. Nothing of the last one may be open.
+inline void reopen() {
+    close_soft_device();
+    table() = open_for_tests();
 }
 
 // cuInit, and the primary context of device 0 current.

@@ -1,4 +1,6 @@
 // Events: recording, querying, waiting, timing: cuda.h, "Event Management".
+#include <chrono>
+
 #include "conformance/gate.h"
 #include "conformance/objects.h"
 
@@ -95,6 +97,38 @@ TEST_F(EventTest, ElapsedTimeIsTheTimeBetween) {
     EXPECT_LT(forward, 60000.0f);
     EXPECT_LT(backward, 0.0f);
     EXPECT_EQ(none, 0.0f);
+}
+
+// Twenty milliseconds by the GPU's own clock, and whatever a launch takes.
+constexpr const char* kTwentyMilliseconds = R"(.version 7.0
+.target sm_52
+.address_size 64
+.visible .entry linger()
+{
+    .reg .u64 %now, %end; .reg .pred %early;
+    mov.u64 %end, %globaltimer; add.u64 %end, %end, 20000000;
+WAIT:
+    mov.u64 %now, %globaltimer; setp.lt.u64 %early, %now, %end; @%early bra WAIT;
+    ret;
+}
+)";
+
+TEST_F(EventTest, ElapsedTimeIsNeitherShorterNorLongerThanTheWork) {
+    const Module module(kTwentyMilliseconds);
+    ASSERT_TRUE(module.ok());
+    const Stream stream;
+    const Event before, after;
+    CU_OK(cuStreamSynchronize, stream);
+    const auto begin = std::chrono::steady_clock::now();
+    CU_OK(cuEventRecord, before, stream);
+    ASSERT_EQ(launch(module.function("linger"), {}, stream), CUDA_SUCCESS);
+    CU_OK(cuEventRecord, after, stream);
+    CU_OK(cuEventSynchronize, after);
+    const std::chrono::duration<float, std::milli> host = std::chrono::steady_clock::now() - begin;
+    float elapsed = 0;
+    CU_OK(cuEventElapsedTime_v2, &elapsed, before, after);
+    EXPECT_GT(elapsed, 18.0f);  // the timer of a GPU may go in steps of a millisecond
+    EXPECT_LT(elapsed, host.count() + 1.0f);
 }
 
 TEST_F(EventTest, ElapsedTimeRefusesWhatHasNoTime) {
