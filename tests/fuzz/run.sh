@@ -42,7 +42,8 @@ for target in "${targets[@]}"; do
     log=$build/findings/$target.log
     options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=120 -max_len=20000 -detect_leaks=0 -print_final_stats=1
         -artifact_prefix="$build/findings/$target-")
-    [ "$target" != ptx ] || options+=(-dict="$build/corpus/ptx.dict")
+    # The dictionary is of the catalogue, and empty where there was none.
+    [ "$target" != ptx ] || [ ! -s "$build/corpus/ptx.dict" ] || options+=(-dict="$build/corpus/ptx.dict")
     [ "$target" != worker ] || options+=(-max_len=4096)
     if "$build/tests/${target}_fuzz" "${options[@]}" "$build/corpus/$target" >"$log" 2>&1; then
         grep '^#' "$log" | grep DONE | sed "s/^/$target: /"
