@@ -9,6 +9,8 @@
 namespace bitfusion::soft {
 namespace {
 
+constexpr unsigned kMostAnisotropy = 16;
+
 struct Texels {
     ImageFormat format = ImageFormat::kU8;
     uint32_t channels = 0;
@@ -268,6 +270,7 @@ CUresult make_texture(const CUDA_RESOURCE_DESC& resource, const CUDA_TEXTURE_DES
     }
     image->linear = texture.filterMode == CU_TR_FILTER_MODE_LINEAR;
     image->linear_levels = texture.mipmapFilterMode == CU_TR_FILTER_MODE_LINEAR;
+    image->anisotropy = std::clamp(texture.maxAnisotropy, 1u, kMostAnisotropy);
     image->level_bias = texture.mipmapLevelBias;
     image->least_level = texture.minMipmapLevelClamp;
     image->most_level = texture.maxMipmapLevelClamp;

@@ -83,6 +83,17 @@ bool FunctionDecoder::texture_results(const OperandText& text, Type type, std::v
     return true;
 }
 
+// The last operand: whole numbers are an offset; a float would be a depth to compare with.
+bool FunctionDecoder::texel_offset(const OperandText& text, TextureForm* form, std::vector<uint32_t>* list) {
+    const bool cube = form->geometry == ImageGeometry::kCube || form->geometry == ImageGeometry::kCubeLayered;
+    const bool vector = text.kind == OperandText::Kind::kVector;
+    if (!vector && text.kind != OperandText::Kind::kRegister && text.kind != OperandText::Kind::kInteger)
+        return unsupported();
+    if (cube || (!vector && type_of(text) == Type::kF32)) return unsupported();
+    form->offset = true;
+    return vector_sources(text, Type::kS32, gradient_count(form->geometry), list);
+}
+
 bool FunctionDecoder::decode_tex() {
     Suffixes& suffixes = *suffixes_;
     TextureForm form;
@@ -106,9 +117,8 @@ bool FunctionDecoder::decode_tex() {
     const size_t expected = form.level == TextureLevel::kBase    ? 2
                             : form.level == TextureLevel::kGiven ? 3
                                                                  : 4;
-    // further operands would be an offset or a depth to compare with
-    if (statement_->operands.size() > expected) return unsupported();
-    if (!operands(expected, expected)) return false;
+    if (statement_->operands.size() > expected + 1) return unsupported();
+    if (!operands(expected, expected + 1)) return false;
     std::vector<uint32_t> list;
     if (!texture_results(operand(0), form.result, &list)) return false;
     const auto results = static_cast<uint32_t>(list.size());
@@ -121,6 +131,8 @@ bool FunctionDecoder::decode_tex() {
     }
     for (size_t i = 2; i < expected && form.level == TextureLevel::kGradients; ++i)
         if (!vector_sources(operand(i), Type::kF32, gradient_count(form.geometry), &list)) return false;
+    if (statement_->operands.size() > expected && !texel_offset(operand(expected), &form, &list))
+        return false;
     Draft& draft = emit(select_texture(), {image}, 0);
     draft.instruction.flags = texture_flags(form);
     pool(draft, list, results);
@@ -142,11 +154,13 @@ bool FunctionDecoder::decode_tld4() {
     const bool words = form.result == Type::kU32 || form.result == Type::kS32 || form.result == Type::kF32;
     const bool flat = form.geometry == ImageGeometry::k2d || form.geometry == ImageGeometry::k2dLayered ||
                       form.geometry == ImageGeometry::kCube || form.geometry == ImageGeometry::kCubeLayered;
-    if (!words || !flat || coordinate != Type::kF32 || statement_->operands.size() != 2) return unsupported();
+    if (!words || !flat || coordinate != Type::kF32 || statement_->operands.size() > 3) return unsupported();
+    if (!operands(2, 3)) return false;
     std::vector<uint32_t> list;
     uint32_t image = 0;
     if (!texture_results(operand(0), form.result, &list)) return false;
     if (!image_place(operand(1), form.geometry, false, &image, &list)) return false;
+    if (statement_->operands.size() > 2 && !texel_offset(operand(2), &form, &list)) return false;
     Draft& draft = emit(select_texture(), {image}, 0);
     draft.instruction.flags = texture_flags(form);
     pool(draft, list, 4);

@@ -199,6 +199,7 @@ class FunctionDecoder {
     bool take_surface(SurfaceForm* form, bool* formatted);
     bool image_place(const OperandText& text, ImageGeometry geometry, bool whole, uint32_t* image,
                      std::vector<uint32_t>* list);
+    bool texel_offset(const OperandText& text, TextureForm* form, std::vector<uint32_t>* list);
     bool texture_results(const OperandText& text, Type type, std::vector<uint32_t>* list);
     bool vector_sources(const OperandText& text, Type type, size_t count, std::vector<uint32_t>* list);
 

@@ -15,6 +15,7 @@ constexpr uint32_t kWhole = 1 << 5;
 constexpr uint32_t kHalves = 1 << 6;
 constexpr uint32_t kPairs = 1 << 7;
 constexpr unsigned kChannelShift = 8;
+constexpr uint32_t kOffset = 1 << 10;
 
 ImageGeometry geometry_of(uint32_t flags) {
     return static_cast<ImageGeometry>(flags & ((1u << kGeometryBits) - 1));
@@ -64,22 +65,26 @@ void fetch_texture(Warp& warp, const Instruction& in, uint32_t mask) {
             else
                 point.at[axis] = float_lane(warp, coordinates[at], lane);
         }
+        unsigned further = count;
+        std::array<float, 3> steps[2]{};
+        if (level == TextureLevel::kGiven) {
+            const uint32_t operand = coordinates[further++];
+            point.level = point.whole ? static_cast<float>(source<uint32_t>(warp, operand)[lane])
+                                      : float_lane(warp, operand, lane);
+        } else if (level == TextureLevel::kGradients) {
+            const unsigned components = gradient_count(geometry);
+            for (unsigned i = 0; i < 2 * components; ++i)
+                steps[i / components][i % components] = float_lane(warp, coordinates[further++], lane);
+        }
+        for (unsigned i = 0; (in.flags & kOffset) != 0 && i < gradient_count(geometry); ++i)
+            point.offset[i] = static_cast<int32_t>(source<uint32_t>(warp, coordinates[further++])[lane]);
         Texel texel{};
         bool read = false;
         if (level == TextureLevel::kGather) {
             read = gather(*image, geometry, point, in.flags >> kChannelShift & 3, reach, &texel);
+        } else if (level == TextureLevel::kGradients) {
+            read = sample_footprint(*image, geometry, point, steps[0], steps[1], reach, &texel);
         } else {
-            if (level == TextureLevel::kGiven) {
-                const uint32_t operand = coordinates[count];
-                point.level = point.whole ? static_cast<float>(source<uint32_t>(warp, operand)[lane])
-                                          : float_lane(warp, operand, lane);
-            } else if (level == TextureLevel::kGradients) {
-                std::array<float, 3> steps[2]{};
-                const unsigned components = gradient_count(geometry);
-                for (unsigned i = 0; i < 2 * components; ++i)
-                    steps[i / components][i % components] = float_lane(warp, coordinates[count + i], lane);
-                point.level = level_of_detail(*image, geometry, steps[0], steps[1]);
-            }
             read = sample(*image, geometry, point, reach, &texel);
         }
         if (!read) {
@@ -178,7 +183,8 @@ const Image* image_of(Warp& warp, const Instruction& in, unsigned lane) {
 uint32_t texture_flags(const TextureForm& form) {
     return static_cast<uint32_t>(form.geometry) | static_cast<uint32_t>(form.level) << kLevelShift |
            (form.whole ? kWhole : 0) | (form.result == Type::kF16 ? kHalves : 0) |
-           (form.result == Type::kF16x2 ? kPairs : 0) | form.channel << kChannelShift;
+           (form.result == Type::kF16x2 ? kPairs : 0) | form.channel << kChannelShift |
+           (form.offset ? kOffset : 0);
 }
 
 unsigned gradient_count(ImageGeometry geometry) {

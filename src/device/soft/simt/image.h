@@ -69,7 +69,8 @@ struct Image {
     bool normalized_reads = false;  // integers are read as [0, 1] or [-1, 1]
     bool srgb = false;
     bool seamless = false;
-    bool fetched = false;  // linear memory: whatever lies outside reads as zero
+    bool fetched = false;     // linear memory: whatever lies outside reads as zero
+    uint32_t anisotropy = 1;  // samples along the longer side of a footprint, at most 16
     float level_bias = 0;
     float least_level = 0;
     float most_level = 0;

@@ -34,7 +34,7 @@ constexpr bool has_layer(ImageGeometry geometry) {
            geometry == ImageGeometry::kCubeLayered;
 }
 
-// execute_texture.cpp. tex and tld4: results, coordinates, then the level or the two gradients.
+// execute_texture.cpp. tex and tld4: results, coordinates, the level or the two gradients, then the offset.
 enum class TextureLevel : uint8_t { kBase, kGiven, kGradients, kGather };
 struct TextureForm {
     ImageGeometry geometry = ImageGeometry::k1d;
@@ -42,10 +42,11 @@ struct TextureForm {
     bool whole = false;        // integer coordinates
     Type result = Type::kF32;  // kF16: four halves, kF16x2: two pairs
     unsigned channel = 0;      // tld4
+    bool offset = false;       // in texels, one number a dimension
 };
 uint32_t texture_flags(const TextureForm& form);
 Handler select_texture();
-// Components of one gradient.
+// Components of one gradient, and of an offset; a cube has no offset.
 unsigned gradient_count(ImageGeometry geometry);
 // txq, suq: one result and, for levels, the level. Null for an unknown query.
 Handler select_image_query(std::string_view name);

@@ -91,6 +91,27 @@ TEST_F(ImageInstructions, GatherAndQueries) {
     for (size_t i = 0; i < 8; ++i) EXPECT_EQ(results_[i], expected[i]) << i;
 }
 
+TEST_F(ImageInstructions, OffsetsCountTexels) {
+    ASSERT_TRUE(run_body(R"(
+    setp.ne.u32 %p1, %lane, 0; @%p1 ret;
+    mov.f32 %f1, 0f40000000; mov.u32 %r1, -1; mov.u32 %r2, 2;
+    tex.2d.v4.u32.f32 {%r3, %r4, %r5, %r6}, [%object, {%f1, %f1}], {%r1, %r2};
+    st.global.u32 [%out], %r3;
+    tex.1d.v4.u32.f32 {%r3, %r4, %r5, %r6}, [%object, {%f1}], 3;
+    st.global.u32 [%out+4], %r3;
+    tex.3d.v4.u32.s32 {%r3, %r4, %r5, %r6}, [%object, {%r2, %r2, %r2, %r2}], {%r1, 1, %r1, 0};
+    st.global.u32 [%out+8], %r3;
+    tex.level.2d.v4.u32.f32 {%r3, %r4, %r5, %r6}, [%object, {%f1, %f1}], 0f00000000, {7, 7};
+    st.global.u32 [%out+12], %r3;
+    tld4.r.2d.v4.u32.f32 {%r3, %r4, %r5, %r6}, [%object, {%f1, %f1}], {%r1, 1};
+    st.global.v4.u32 [%out+16], {%r3, %r4, %r5, %r6};)"));
+    // Texel (x, y, z) is 100 + 32 z + 8 y + x. The edge clamps.
+    const uint32_t expected[] = {100 + 3 * 8 + 1, 100 + 5,  100 + 32 + 3 * 8 + 1,
+                                 100 + 3 * 8 + 7, 100 + 24, 100 + 25,
+                                 100 + 17,        100 + 16};
+    for (size_t i = 0; i < 8; ++i) EXPECT_EQ(results_[i], expected[i]) << i;
+}
+
 TEST_F(ImageInstructions, SurfacesAreReadAndWrittenInBytes) {
     ASSERT_TRUE(run_body(R"(
     and.b32 %r1, %lane, 7; shr.u32 %r2, %lane, 3; shl.b32 %r1, %r1, 2;
@@ -188,9 +209,13 @@ TEST_F(ImageInstructions, ReferencesAreNamedByTheirVariable) {
 }
 
 TEST_F(ImageInstructions, WhatThereIsNotIsRefusedByName) {
-    for (const char* statement : {"tex.2dms.v4.u32.s32 {%r1, %r2, %r3, %r4}, [%d1, {%r1, %r1, %r1, %r1}];",
-                                  "tex.2d.v4.u32.f32 {%r1, %r2, %r3, %r4}, [%d1, %d2, {%f1, %f1}];",
-                                  "suld.b.cube.b32.trap %r1, [%d1, {%r1, %r1, %r1, %r1}];"}) {
+    for (const char* statement :
+         {"tex.2dms.v4.u32.s32 {%r1, %r2, %r3, %r4}, [%d1, {%r1, %r1, %r1, %r1}];",
+          "tex.2d.v4.u32.f32 {%r1, %r2, %r3, %r4}, [%d1, %d2, {%f1, %f1}];",
+          "tex.2d.v4.u32.f32 {%r1, %r2, %r3, %r4}, [%d1, {%f1, %f1}], %f1;",
+          "tex.2d.v4.u32.f32 {%r1, %r2, %r3, %r4}, [%d1, {%f1, %f1}], {1, 1}, %f1;",
+          "tex.cube.v4.u32.f32 {%r1, %r2, %r3, %r4}, [%d1, {%f1, %f1, %f1, %f1}], {1, 1, 1, 1};",
+          "suld.b.cube.b32.trap %r1, [%d1, {%r1, %r1, %r1, %r1}];"}) {
         const auto refused = assemble(module(std::string(".visible .entry k()\n{\n.reg .u32 %r<9>; .reg .f32 "
                                                          "%f<9>; .reg .b64 %d<9>;\n") +
                                              statement + "\nret;\n}\n"));

@@ -187,6 +187,7 @@ class Sampler {
         for (unsigned axis = 0; axis < 3; ++axis) {
             at_[axis] = static_cast<double>(point.at[axis]);
             texel_[axis] = point.texel[axis];
+            offset_[axis] = point.offset[axis];
             modes_[axis] = image.addressing[axis];
             const bool repeats =
                 modes_[axis] == ImageAddressing::kWrap || modes_[axis] == ImageAddressing::kMirror;
@@ -214,7 +215,7 @@ class Sampler {
         if (whole_ || !image_.linear || !image_.reads_float()) {
             Corner corner;
             for (unsigned axis = 0; axis < dimensions_; ++axis)
-                corner[axis] = whole_ ? texel_[axis] : to_index(coordinate(level, axis));
+                corner[axis] = offset_[axis] + (whole_ ? texel_[axis] : to_index(coordinate(level, axis)));
             return read(level, corner, out);
         }
         std::array<int64_t, 3> first{};
@@ -273,7 +274,7 @@ class Sampler {
         for (unsigned axis = 0; axis < dimensions_; ++axis) {
             const double u = coordinate(level, axis) - 0.5;
             const double whole = std::floor(u);
-            (*first)[axis] = static_cast<int64_t>(whole);
+            (*first)[axis] = static_cast<int64_t>(whole) + offset_[axis];
             (*weight)[axis] = std::floor(static_cast<float>(u - whole) * kWeights + 0.5f) / kWeights;
         }
     }
@@ -322,7 +323,8 @@ class Sampler {
     const ImageReach& reach_;
     const unsigned dimensions_;
     std::array<double, 3> at_{};
-    std::array<int32_t, 3> texel_{};
+    std::array<int64_t, 3> texel_{};
+    std::array<int64_t, 3> offset_{};
     std::array<ImageAddressing, 3> modes_{};
     bool fraction_ = false;  // coordinates run from 0 to 1
     bool whole_ = false;
@@ -396,23 +398,60 @@ bool gather(const Image& image, ImageGeometry geometry, const SamplePoint& point
     return Sampler(image, geometry, point, reach).gathered(channel, out);
 }
 
-float level_of_detail(const Image& image, ImageGeometry geometry, const std::array<float, 3>& dx,
-                      const std::array<float, 3>& dy) {
+namespace {
+
+// How many texels of the first level a step of the coordinates crosses.
+float length_of(const Image& image, ImageGeometry geometry, const std::array<float, 3>& step) {
     const ImageLevel& base = image.levels[0];
     const std::array<uint32_t, 3> sizes{base.width, base.height, base.depth};
-    float longest = 0;
-    for (const auto* step : {&dx, &dy}) {
-        float square = 0;
-        for (unsigned axis = 0; axis < (is_cube(geometry) ? 3 : dimensions_of(geometry)); ++axis) {
-            // a face of a cube spans two units of direction
-            const float scale = is_cube(geometry)  ? static_cast<float>(base.width) / 2
-                                : image.normalized ? static_cast<float>(sizes[axis])
-                                                   : 1;
-            square += (*step)[axis] * scale * (*step)[axis] * scale;
-        }
-        longest = std::max(longest, std::sqrt(square));
+    float square = 0;
+    for (unsigned axis = 0; axis < (is_cube(geometry) ? 3 : dimensions_of(geometry)); ++axis) {
+        // a face of a cube spans two units of direction
+        const float scale = is_cube(geometry)  ? static_cast<float>(base.width) / 2
+                            : image.normalized ? static_cast<float>(sizes[axis])
+                                               : 1;
+        square += step[axis] * scale * step[axis] * scale;
     }
-    return longest > 0 ? std::log2(longest) : image.least_level;
+    return std::sqrt(square);
+}
+
+float level_of(const Image& image, float length) {
+    return length > 0 ? std::log2(length) : image.least_level;
+}
+
+}  // namespace
+
+float level_of_detail(const Image& image, ImageGeometry geometry, const std::array<float, 3>& dx,
+                      const std::array<float, 3>& dy) {
+    return level_of(image, std::max(length_of(image, geometry, dx), length_of(image, geometry, dy)));
+}
+
+bool sample_footprint(const Image& image, ImageGeometry geometry, const SamplePoint& point,
+                      const std::array<float, 3>& dx, const std::array<float, 3>& dy, const ImageReach& reach,
+                      Texel* out) {
+    SamplePoint at = point;
+    const float lengths[] = {length_of(image, geometry, dx), length_of(image, geometry, dy)};
+    const float longer = std::max(lengths[0], lengths[1]);
+    const float shorter = std::min(lengths[0], lengths[1]);
+    const auto most = static_cast<float>(image.anisotropy);
+    // also 1 when a derivative is no number
+    const float count = longer > shorter ? std::min(std::ceil(longer / shorter), most) : 1;
+    if (count <= 1 || !image.linear || !image.reads_float() || point.whole || is_cube(geometry)) {
+        at.level = level_of(image, longer);
+        return sample(image, geometry, at, reach, out);
+    }
+    at.level = level_of(image, longer / count);
+    const std::array<float, 3>& way = lengths[0] >= lengths[1] ? dx : dy;
+    std::array<float, 4> sum{};
+    for (float i = 0; i < count; ++i) {
+        for (unsigned axis = 0; axis < 3; ++axis)
+            at.at[axis] = point.at[axis] + way[axis] * ((i + 0.5f) / count - 0.5f);
+        Texel one;
+        if (!sample(image, geometry, at, reach, &one)) return false;
+        for (unsigned c = 0; c < 4; ++c) sum[c] += float_of(one[c]);
+    }
+    for (unsigned c = 0; c < 4; ++c) (*out)[c] = bits_of(sum[c] / count);
+    return true;
 }
 
 }  // namespace bitfusion::soft

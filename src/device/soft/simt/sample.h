@@ -3,7 +3,8 @@
 // Pure functions of an Image and a point; they know nothing of warps and instructions. Every texel index is
 // brought inside its level before memory is touched, so that no point reads outside of the image. Texels are
 // read with relaxed atomics: other threads may be writing them through surfaces. Any thread.
-// Source document: NVIDIA, "CUDA C++ Programming Guide", appendix "Texture Fetching".
+// Source documents: NVIDIA, "CUDA C++ Programming Guide", appendix "Texture Fetching"; of anisotropy:
+// Khronos, "EXT_texture_filter_anisotropic".
 #pragma once
 
 #include <array>
@@ -19,6 +20,7 @@ struct SamplePoint {
     std::array<float, 3> at{};       // coordinates; of a cube: the direction
     std::array<int32_t, 3> texel{};  // instead of `at`, when `whole`
     bool whole = false;
+    std::array<int32_t, 3> offset{};  // in texels of the level that is read
     uint32_t layer = 0;
     float level = 0;
 };
@@ -38,6 +40,12 @@ bool sample(const Image& image, ImageGeometry geometry, const SamplePoint& point
             Texel* out);
 bool gather(const Image& image, ImageGeometry geometry, const SamplePoint& point, unsigned channel,
             const ImageReach& reach, Texel* out);
+
+// The same, over the footprint of these derivatives of normalized coordinates, which choose the level. An
+// image with anisotropy and linear filtering is sampled at several points along the longer derivative.
+bool sample_footprint(const Image& image, ImageGeometry geometry, const SamplePoint& point,
+                      const std::array<float, 3>& dx, const std::array<float, 3>& dy, const ImageReach& reach,
+                      Texel* out);
 
 // The level of detail for these derivatives of normalized coordinates.
 float level_of_detail(const Image& image, ImageGeometry geometry, const std::array<float, 3>& dx,

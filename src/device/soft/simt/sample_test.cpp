@@ -175,6 +175,52 @@ TEST(Sample, TheLevelOfDetailIsTheLogarithmOfTheLongerStep) {
                     std::log2(5.0f));
 }
 
+TEST(Sample, AnisotropyTakesSharperLevelsAndAveragesAlongTheLongerStep) {
+    Floats p(ImageFormat::kF32, 1, 64, 64);
+    for (uint32_t size = 32; size > 0; size /= 2) p.add_level(size, size, 1);
+    for (size_t i = 0; i < p.levels.size(); ++i)
+        p.levels[i].assign(p.levels[i].size(), static_cast<float>(i));
+    p.image.normalized = p.image.linear = p.image.linear_levels = true;
+    p.image.most_level = 99;
+    const auto level = [&](std::array<float, 3> dx, std::array<float, 3> dy) {
+        SamplePoint point;
+        point.at = {0.5f, 0.5f, 0};
+        Texel texel{};
+        EXPECT_TRUE(sample_footprint(p.image, ImageGeometry::k2d, point, dx, dy, {}, &texel));
+        return as_float(texel[0]);
+    };
+    // Steps of eight texels and of one: log2(8 / N), N = min(8 / 1, anisotropy).
+    const struct {
+        uint32_t anisotropy;
+        float expected;
+    } cases[] = {{1, 3}, {2, 2}, {4, 1}, {8, 0}, {16, 0}};
+    for (const auto& one : cases) {
+        p.image.anisotropy = one.anisotropy;
+        EXPECT_FLOAT_EQ(level({8 / 64.0f, 0, 0}, {0, 1 / 64.0f, 0}), one.expected) << one.anisotropy;
+        EXPECT_FLOAT_EQ(level({0, 1 / 64.0f, 0}, {8 / 64.0f, 0, 0}), one.expected) << one.anisotropy;
+        EXPECT_FLOAT_EQ(level({8 / 64.0f, 0, 0}, {0, 8 / 64.0f, 0}), 3) << "as long as wide";
+    }
+    EXPECT_FLOAT_EQ(level({NAN, 0, 0}, {0, 1 / 64.0f, 0}), 0);
+
+    // Half black, half white; a step of four texels along x takes 2.5, 3.5, 4.5 and 5.5 about the edge.
+    Floats edge(ImageFormat::kF32, 1, 8);
+    edge.levels[0] = {0, 0, 0, 0, 1, 1, 1, 1};
+    edge.image.levels[0].address = reinterpret_cast<uint64_t>(edge.levels[0].data());
+    edge.image.linear = true;
+    edge.image.anisotropy = 16;
+    const auto mean = [&](float x) {
+        SamplePoint point;
+        point.at = {x, 0, 0};
+        Texel texel{};
+        EXPECT_TRUE(
+            sample_footprint(edge.image, ImageGeometry::k1d, point, {4, 0, 0}, {1, 0, 0}, {}, &texel));
+        return as_float(texel[0]);
+    };
+    EXPECT_FLOAT_EQ(mean(4), 0.5f);
+    EXPECT_FLOAT_EQ(mean(5), 0.75f);
+    EXPECT_FLOAT_EQ(mean(2), 0);
+}
+
 TEST(Sample, FacesOfACubeFollowTheTableOfTheGuide) {
     Floats p(ImageFormat::kF32, 1, 2, 2, 6);
     p.image.cube = true;
