@@ -22,6 +22,9 @@ namespace bitfusion::client {
 namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+// One address for both processes is worth a few round trips.
+constexpr int kMostTries = 5;
+constexpr uint64_t kStride = uint64_t{64} << 30;
 
 std::atomic<bool> g_any{false};
 
@@ -37,6 +40,26 @@ Descriptor make_file(size_t bytes) {
         fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
         return {};
     return file;
+}
+
+uint8_t* map_here(uint64_t address, size_t bytes, const Descriptor& file) {
+    // Pinned memory is there from the start, and this process is whom the kernel charges for it.
+    void* got = mmap(reinterpret_cast<void*>(address), bytes, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_POPULATE | (address != 0 ? MAP_FIXED_NOREPLACE : 0), file.get(), 0);
+    if (got == MAP_FAILED) return nullptr;
+    if (address == 0 || reinterpret_cast<uint64_t>(got) == address) return static_cast<uint8_t*>(got);
+    munmap(got, bytes);  // a kernel older than MAP_FIXED_NOREPLACE
+    return nullptr;
+}
+
+// The program has no pointer yet: where the address that was wished for is taken in the worker, the worker's
+// may be free here.
+uint8_t* move_to(CUdeviceptr device, uint8_t* pages, size_t bytes, const Descriptor& file) {
+    if (reinterpret_cast<uint64_t>(pages) == device) return pages;
+    uint8_t* const there = map_here(device, bytes, file);
+    if (there == nullptr) return pages;
+    munmap(pages, bytes);
+    return there;
 }
 
 CUresult give(Session* s, const Descriptor& file, const msg::PagesShare& m, CUdeviceptr* device) {
@@ -56,17 +79,33 @@ void* share_pages(size_t bytes, CUdeviceptr* device) {
         BF_LOG("client", kInfo, "pinned memory is not shared with the worker: %s", strerror(errno));
         return nullptr;
     }
-    // Pinned memory is there from the start, and this process is whom the kernel charges for it.
-    void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file.get(), 0);
-    if (pages == MAP_FAILED) return nullptr;
-    const CUresult result = give(s, file, msg::PagesShare{reinterpret_cast<uint64_t>(pages), bytes}, device);
-    if (result == CUDA_SUCCESS) {
-        g_any = true;
-        return pages;
+    // Away from the places that the kernel gives first, in both processes, when those clash.
+    uint64_t wish = 0;
+    for (int tries = 1;; ++tries) {
+        uint8_t* pages = map_here(wish, bytes, file);
+        if (pages == nullptr && wish == 0) return nullptr;
+        if (pages != nullptr) {
+            const auto here = reinterpret_cast<uint64_t>(pages);
+            const CUresult result = give(s, file, msg::PagesShare{here, bytes}, device);
+            if (result != CUDA_SUCCESS) {
+                BF_LOG("client", kInfo, "the worker cannot share %zu bytes of pinned memory: error %d", bytes,
+                       result);
+                munmap(pages, bytes);
+                return nullptr;
+            }
+            g_any = true;
+            pages = move_to(*device, pages, bytes, file);
+            const bool same = reinterpret_cast<uint64_t>(pages) == *device;
+            if (!same && !trusts_addresses())
+                BF_LOG("client", kDebug, "pinned memory at %p is %#llx to kernels", pages,
+                       static_cast<unsigned long long>(*device));
+            if (same || tries >= kMostTries || trusts_addresses()) return pages;
+            post(msg::PagesUnshare{*device});
+            munmap(pages, bytes);
+            wish = here;
+        }
+        wish -= kStride;
     }
-    BF_LOG("client", kInfo, "the worker cannot share %zu bytes of pinned memory: error %d", bytes, result);
-    munmap(pages, bytes);
-    return nullptr;
 }
 
 CUdeviceptr in_shared_pages(const void* host, size_t bytes) {

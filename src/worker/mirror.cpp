@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "worker/placement.h"
@@ -13,6 +14,29 @@ namespace {
 
 // Of one answer; its runs may take four times as much again, and both must fit into a message.
 constexpr size_t kMostChanges = 8u << 20;
+
+// A kernel may be polling a word of the target: none is seen half written.
+void store_words(uint8_t* target, const uint8_t* source, size_t bytes) {
+    const auto aligned = [&] { return reinterpret_cast<uintptr_t>(target) % sizeof(uint64_t) == 0; };
+    while (bytes != 0) {
+        if (bytes >= sizeof(uint64_t) && aligned()) {
+            uint64_t word = 0;
+            memcpy(&word, source, sizeof word);
+            std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(target))
+                .store(word, std::memory_order_relaxed);
+            target += sizeof word, source += sizeof word, bytes -= sizeof word;
+        } else if (bytes >= sizeof(uint32_t) && reinterpret_cast<uintptr_t>(target) % sizeof(uint32_t) == 0) {
+            uint32_t word = 0;
+            memcpy(&word, source, sizeof word);
+            std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(target))
+                .store(word, std::memory_order_relaxed);
+            target += sizeof word, source += sizeof word, bytes -= sizeof word;
+        } else {
+            std::atomic_ref<uint8_t>(*target).store(*source, std::memory_order_relaxed);
+            ++target, ++source, --bytes;
+        }
+    }
+}
 
 }  // namespace
 
@@ -69,7 +93,7 @@ void Mirrors::write(CUdeviceptr device, std::span<const uint8_t> data) {
     const Mirror* mirror = find(device, data.size(), &offset);
     if (mirror == nullptr) return;
     memcpy(mirror->known + offset, data.data(), data.size());
-    memcpy(mirror->pages + offset, data.data(), data.size());
+    store_words(mirror->pages + offset, data.data(), data.size());
 }
 
 bool Mirrors::gather(size_t most, wire::Changes* changes) {
