@@ -151,5 +151,108 @@ class Join(WithManager):
         return lease["pin"] != old
 
 
+# A machine has a network, a /var/lib and a home of its own; a cable lies between the two.
+MACHINE = "mount -t tmpfs tmpfs /var/lib && echo up && exec cat"
+PLUG = "ip address add 192.0.2.1%d/24 dev cable%d && ip link set cable%d up && ip link set lo up"
+
+
+def may_have_networks():
+    command = ["unshare", "-rmn", "sh", "-c", "ip link add cable0 type veth peer name cable1"]
+    return shutil.which("ip") is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+
+@unittest.skipUnless(may_have_networks(), "SKIPPED, NOT TESTED: no network can be made here (unshare -rn, iproute2)")
+class TheReadme(unittest.TestCase):
+    """Its "Add a second server", word for word, in a bundle's folder on each machine."""
+
+    @classmethod
+    def setUpClass(cls):
+        if ETCD is None or not os.access(WORKER, os.X_OK):
+            raise unittest.SkipTest("SKIPPED, NOT TESTED: etcd (Debian package etcd-server) or the worker is missing")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="bitfusion-readme-")
+        self.addCleanup(folder.cleanup)
+        self.machines = [os.path.join(folder.name, name) for name in ("first", "second")]
+        for machine in self.machines:
+            os.makedirs(os.path.join(machine, "home"))
+            for part in ("bin", "lib"):
+                os.symlink(os.path.join(os.path.abspath(BUILD), part), os.path.join(machine, part))
+        page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
+        with open(page) as lines:
+            section = re.search(r"^## Add a second server\n(.*?)^## ", lines.read(), re.M | re.S).group(1)
+        blocks = re.findall(r"\n\n((?:    .*\n)+)", section)
+        self.words = [[line.strip() for line in block.splitlines()] for block in blocks]
+        self.running = []
+        self.addCleanup(self.end)
+        self.inside = [self.boot("unshare", "-rmn")]
+        self.inside.append(self.boot("nsenter", "--target", str(self.inside[0]), "--user", "--preserve-credentials", "unshare", "-mn"))
+        self.within(0, "ip link add cable0 type veth peer name cable1 netns %d" % self.inside[1])
+        for number in range(2):
+            self.within(number, PLUG % (number, number, number))
+
+    def begin(self, command, **options):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, **options)
+        self.running.append(process)
+        return process
+
+    def boot(self, *through):
+        """Whose namespaces are the machine's."""
+        holder = self.begin([*through, "sh", "-c", MACHINE], stdin=subprocess.PIPE)
+        self.assertEqual(holder.stdout.readline(), b"up\n")
+        return holder.pid
+
+    def command(self, number, line):
+        return ["nsenter", "--target", str(self.inside[number]), "--user", "--net", "--mount", "--preserve-credentials",
+                "sh", "-c", "cd '%s' && %s" % (self.machines[number], line)]
+
+    def within(self, number, line):
+        subprocess.run(self.command(number, line), check=True, timeout=DEADLINE)
+
+    def end(self):
+        for process in reversed(self.running):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def type(self, number, line):
+        """As an administrator does, who tries again when a server is not up yet."""
+        command = self.command(number, "exec " + line.rstrip(" &"))
+        environment = clean_environment(HOME=os.path.join(self.machines[number], "home"), BITFUSION_BACKEND="soft")
+        if line.endswith("&"):
+            log = open(os.path.join(self.machines[number], "log"), "ab")
+            self.addCleanup(log.close)
+            return self.begin(command, env=environment, stderr=log)
+
+        def done():
+            self.last = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=DEADLINE)
+            return self.last.returncode == 0
+        try:
+            wait_until(done, line)
+        except AssertionError:
+            raise AssertionError("%s: %s" % (line, self.last.stderr))
+        return self.last.stdout
+
+    def test_its_words_make_a_pool_of_two(self):
+        first, second, again = self.words
+        self.assertEqual([len(first), len(second), len(again)], [4, 2, 1])
+        for line in first:
+            self.type(0, line)
+        os.rename(os.path.join(self.machines[0], "invitation"), os.path.join(self.machines[1], "invitation"))
+        for line in second:
+            self.type(1, line)
+        listed = []
+
+        def both():
+            listed[:] = self.type(0, again[0]).splitlines()
+            rows = [re.split(r" {2,}", line)[2:4] for line in listed[1:]]
+            return sorted(rows) == [["192.0.2.10:56001", "yes"], ["192.0.2.11:56001", "yes"]]
+        try:
+            wait_until(both, "both servers are listed")
+        except AssertionError as error:
+            logs = [open(os.path.join(machine, "log"), errors="replace").read()[-2000:] for machine in self.machines]
+            raise AssertionError("%s: %s %s" % (error, listed, logs))
+
+
 if __name__ == "__main__":
     unittest.main()
