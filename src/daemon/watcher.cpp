@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/log.h"
-#include "daemon/descriptor.h"
 
 namespace bitfusion::daemon {
 namespace {
