@@ -143,7 +143,7 @@ class TwoManagersOfOneGpu(unittest.TestCase):
         report = {"backend": "real", "driver_version": "550.54", "cuda_version": 12040,
                   "gpus": [{"ordinal": 0, "memory_mib": 1024, "uuid": GPU, "name": "Test"}]}
         with open(worker, "w") as out:
-            out.write("#!/bin/sh\nprintf '%%s' '%s'\n" % json.dumps(report))
+            out.write("#!/bin/sh\nwhile [ $(head -c 1 <&3 | wc -c) = 1 ]; do printf '%%s\\n' '%s' >&3; done\n" % json.dumps(report))
         os.chmod(worker, os.stat(worker).st_mode | stat.S_IXUSR)
 
     def start(self, state):
