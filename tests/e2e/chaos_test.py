@@ -169,9 +169,21 @@ class Chaos(WithCluster):
             self.down.discard((kind, number))
             if kind == "etcd":
                 self.etcd.start(number)
-            else:
-                self.managers[number].close()
-                self.managers[number] = self.start_manager(number)
+            elif not self.restart(number):
+                self.down.add((kind, number))
+                self.due.append((time.monotonic() + 1, kind, number))
+
+    def restart(self, number):
+        """False: etcd did not answer, and the service is to be tried again, as systemd does."""
+        self.managers[number].close()
+        try:
+            self.managers[number] = self.start_manager(number)
+        except AssertionError as error:
+            if "does not answer" not in str(error):
+                raise
+            self.count("etcd did not answer")
+            return False
+        return True
 
     # -- what must hold
 
@@ -224,7 +236,8 @@ class Chaos(WithCluster):
 
     def settle(self):
         """Everything runs again, the rest of the clients end; then all memory must be free."""
-        self.start_again(everything=True)
+        while self.due:
+            self.start_again(everything=True)
         wait_until(lambda: len(self.up()) == self.servers, "all servers are in the pool again", 60)
         for client in self.clients[::2]:
             client.touched = True
