@@ -31,6 +31,10 @@ EXTRAS = {
     "bitfusion-manager.yaml": "share/bitfusion/bitfusion-manager.yaml",
     "bitfusion-limits.conf": "share/bitfusion/bitfusion-limits.conf",
     "servers.conf": "share/bitfusion/servers.conf",
+    "slurm/job.sh": "share/bitfusion/slurm/job.sh",
+    "slurm/task-prolog.sh": "share/bitfusion/slurm/task-prolog.sh",
+    "slurm/task-epilog.sh": "share/bitfusion/slurm/task-epilog.sh",
+    "slurm/epilog.sh": "share/bitfusion/slurm/epilog.sh",
     "prometheus/prometheus.yml": "share/bitfusion/prometheus/prometheus.yml",
     "prometheus/bitfusion-alerts.yml": "share/bitfusion/prometheus/bitfusion-alerts.yml",
     "prometheus/bitfusion-grafana.json": "share/bitfusion/prometheus/bitfusion-grafana.json",
@@ -117,7 +121,7 @@ def fill(build, root, version):
             install(path, os.path.join(root, os.path.relpath(path, build)), 0o644)
     for source, target in EXTRAS.items():
         path = os.path.join(root, target)
-        install(os.path.join(HERE, source), path, 0o644)
+        install(os.path.join(HERE, source), path, 0o755 if source.endswith(".sh") else 0o644)
         with open(path) as text:
             content = text.read()
         with open(path, "w") as out:

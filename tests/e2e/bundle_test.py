@@ -61,8 +61,10 @@ class Bundle(unittest.TestCase):
 
     def test_has_its_parts(self):
         for part in ("README", "share/bitfusion/bitfusion-manager.service", "share/bitfusion/bitfusion-limits.conf",
-                     "share/bitfusion/servers.conf", "share/bitfusion/bitfusion-manager.yaml", "bin/bitfusion"):
+                     "share/bitfusion/servers.conf", "share/bitfusion/bitfusion-manager.yaml", "bin/bitfusion",
+                     "share/bitfusion/slurm/job.sh", "share/bitfusion/slurm/epilog.sh"):
             self.assertTrue(os.path.isfile(os.path.join(self.root, part)), part)
+        self.assertTrue(os.access(os.path.join(self.root, "share/bitfusion/slurm/epilog.sh"), os.X_OK))
         with open(os.path.join(self.root, "README")) as readme:
             self.assertIn("Bitfusion " + VERSION, readme.readline())
         pages = "share/bitfusion/console/index.html"
