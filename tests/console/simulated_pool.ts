@@ -33,6 +33,8 @@ export class SimulatedPool {
   role = 'admin';
   broken: number | null = null; // what every route of the API answers instead
   silent = false; // requests of the API get no answer at all
+  signedOut = false; // the session is over, until somebody signs in
+  noStreams: number | null = null; // what who asks for events gets instead
   texts: string | null = null; // what every text of a stranger is
   #server: Server;
   #lists: Record<string, unknown>;
@@ -40,7 +42,7 @@ export class SimulatedPool {
 
   constructor(
     readonly folder: string,
-    size: Size,
+    readonly size: Size,
   ) {
     this.#lists = lists(size);
     this.#server = createServer((request, response) => this.#answer(request, response));
@@ -53,6 +55,11 @@ export class SimulatedPool {
 
   push(event: string): void {
     for (const stream of this.#streams) stream.write(`event: ${event}\ndata: {}\n\n`);
+  }
+
+  // Every reader of events loses his connection, as when a server ends.
+  dropStreams(): void {
+    for (const stream of this.#streams) stream.destroy();
   }
 
   close(): Promise<void> {
@@ -68,6 +75,8 @@ export class SimulatedPool {
       response.writeHead(302, { Location: '/console/' }).end();
     } else if (url.pathname.startsWith('/console/')) {
       this.#file(url.pathname.slice('/console/'.length) || 'index.html', response);
+    } else if (url.pathname === '/v1/events' && (this.signedOut || this.noStreams !== null)) {
+      response.writeHead(this.signedOut ? 401 : this.noStreams!).end();
     } else if (url.pathname === '/v1/events') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write(': here\n\n');
@@ -95,12 +104,14 @@ export class SimulatedPool {
       response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       response.end(JSON.stringify(body));
     };
+    if (url.pathname === '/v1/session' && request.method === 'POST') this.signedOut = false;
+    if (this.signedOut) return tell(401, { error: 'the session is over; log in again' });
     if (url.pathname === '/v1/session')
       return tell(200, { name: 'ann', role: this.role, csrf: 'c', expires: ago(-3600), insecure: false });
     if (this.silent) return;
     if (this.broken !== null) return tell(this.broken, { error: 'as the test wants it; nothing to do' });
     if (request.method !== 'GET') return tell(405, { error: 'this pool cannot be changed; use a real one' });
-    if (url.pathname === '/v1/history') return tell(200, history(url.searchParams));
+    if (url.pathname === '/v1/history') return tell(200, history(url.searchParams, this.size.servers * this.size.gpusOfAServer));
     const found = this.#lists[url.pathname] ?? this.#detail(url.pathname, url.searchParams);
     if (found && this.texts !== null) return tell(200, withTexts(found, this.texts));
     return found ? tell(200, found) : tell(404, { error: 'no such path; see /v1/openapi.json' });
@@ -259,6 +270,7 @@ function lists(size: Size): Record<string, unknown> {
     '/v1/server': {
       version: '0.1.0',
       protocol: 7,
+      hostname: servers[0]?.hostname ?? 'gpu-host-000',
       secure: true,
       control_address: '10.0.0.0:56001',
       data_address: '10.0.0.0:55001',
@@ -299,7 +311,13 @@ function logLines() {
   }));
 }
 
-function history(query: URLSearchParams) {
+// Of what is neither memory nor traffic.
+function mostOf(name: string, gpus: number): number {
+  if (/^(pool|server)\//.test(name)) return gpus;
+  return name.startsWith('client/') ? 2 : 100;
+}
+
+function history(query: URLSearchParams, gpus: number) {
   const series = query.getAll('series');
   if (series.length === 0) {
     return {
@@ -314,7 +332,7 @@ function history(query: URLSearchParams) {
   const step = Math.max(1, (to - from) / count);
   const range = Object.fromEntries(
     series.map((name, line) => {
-      const most = /memory_mib/.test(name) ? gpuMib : /mib/.test(name) ? gpuMib / 2 : /per_second/.test(name) ? 1e8 : 100;
+      const most = /memory_mib/.test(name) ? gpuMib : /mib/.test(name) ? gpuMib / 2 : /per_second/.test(name) ? 1e8 : mostOf(name, gpus);
       const flat = name.endsWith('/memory_mib') || name === 'pool/gpus';
       const points = Array.from({ length: count }, (_, index) => {
         const time = Math.round(from + index * step);
