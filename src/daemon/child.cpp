@@ -55,10 +55,12 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
         if (fd >= 0 && (away[static_cast<size_t>(i)] = fcntl(fd, F_DUPFD_CLOEXEC, kAway)) < 0)
             give_up(report);
     }
-    const int output = fcntl(plan.output >= 0 ? plan.output : STDERR_FILENO, F_DUPFD_CLOEXEC, kAway);
+    const int errors = fcntl(plan.errors >= 0 ? plan.errors : STDERR_FILENO, F_DUPFD_CLOEXEC, kAway);
+    const int output = plan.output >= 0 ? fcntl(plan.output, F_DUPFD_CLOEXEC, kAway) : errors;
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0) give_up(report);
     if (dup2(output >= 0 ? output : null, STDOUT_FILENO) < 0) give_up(report);
+    if (dup2(errors >= 0 ? errors : null, STDERR_FILENO) < 0) give_up(report);
     for (int i = 0; i < count; ++i) {
         const int fd = away[static_cast<size_t>(i)];
         if (fd >= 0 && dup2(fd, kFirstDescriptor + i) < 0) give_up(report);

@@ -24,11 +24,12 @@ struct ChildPlan {
     std::vector<std::string> environment;
     std::vector<int> descriptors;  // [i] becomes descriptor 3 + i; -1 leaves it closed
     int output = -1;               // becomes stdout; -1: stdout goes where stderr goes
+    int errors = -1;               // becomes stderr; -1: the daemon's own
     bool legacy_layout =
         false;  // ADDR_COMPAT_LAYOUT: mappings grow upwards from a third of the address space
 };
 
-// Returns once the program runs (exec succeeded). stdin is /dev/null, stderr the daemon's own.
+// Returns once the program runs (exec succeeded). stdin is /dev/null.
 Result<pid_t> start_child(const ChildPlan& plan);
 
 // The variables of this process's environment that children need: search paths, log level, the CUDA driver's

@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/log.h"
 #include "daemon/listen.h"
+#include "daemon/worker_words.h"
 
 namespace bitfusion::daemon {
 namespace {
@@ -23,6 +25,7 @@ constexpr long kMostStrangers = 512;
 struct WorkerStart {
     pid_t pid = 0;
     Descriptor grant;  // where to write the grant
+    Descriptor words;  // where to read what it logs
 };
 
 Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, int socket) {
@@ -31,15 +34,23 @@ Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, in
         return fail(std::string("cannot make a pipe: ") + strerror(errno) + "; raise ulimit -n", errno);
     const Descriptor reading(ends[0]);
     Descriptor writing(ends[1]);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return fail(std::string("cannot make a pipe: ") + strerror(errno) + "; raise ulimit -n", errno);
+    Descriptor words(ends[0]);
+    const Descriptor speaking(ends[1]);
     ChildPlan plan;
     plan.path = path;
     plan.arguments = {"bitfusion-worker"};
     plan.environment = child_environment();
+    std::erase_if(plan.environment,
+                  [](const std::string& entry) { return entry.starts_with("BITFUSION_LOG="); });
+    plan.environment.push_back("BITFUSION_LOG=" + worker_log_levels(getenv("BITFUSION_LOG")));
+    plan.errors = speaking.get();
     plan.descriptors = {socket, reading.get(), lease.usage.descriptor()};
     plan.legacy_layout = true;
     const auto pid = start_child(plan);
     if (!pid) return tl::unexpected(pid.error());
-    return WorkerStart{*pid, std::move(writing)};
+    return WorkerStart{*pid, std::move(writing), std::move(words)};
 }
 
 // A grant is far smaller than a pipe's buffer, so one write takes it all or the worker is gone.
@@ -255,6 +266,7 @@ Task<bool> Dispatcher::admit(DataConnection& connection, LeasePointer lease, wir
     }
     const pid_t pid = worker->pid;
     leases_.add_worker(lease, pid, *slot);
+    asio::co_spawn(io_, hear_worker(std::move(worker->words), pid), asio::detached);
     boost::system::error_code error;
     socket.set_option(tcp::no_delay(true), error);
     wire::Welcome welcome;

@@ -210,7 +210,7 @@ class Trail(Secure):
         self.assertEqual(status, 200, body)
         return body
 
-    def test_every_change_leaves_a_trace_over_restarts(self):
+    def test_every_change_leaves_a_trace(self):
         self.make_person("ann", "operator")
         browser = self.signed_in("ann")
         browser.ask("PUT", "/v1/settings", {"quota": 3})
@@ -226,6 +226,27 @@ class Trail(Secure):
         for secret in (PASSWORD, "wrong horse", browser.cookie.split("=", 1)[1], self.manager.token()):
             self.assertNotIn(secret, text)
         self.assertEqual({row["from"] for row in self.entries()["entries"]}, {"127.0.0.1"})
+
+    def test_the_trail_is_there_after_the_server_was_killed(self):
+        with tempfile.TemporaryDirectory(prefix="bitfusion-trail-") as folder:
+            state = os.path.join(folder, "state")
+            with_state = lambda: Manager(*self.arguments, secure=True, state=state)
+            self.manager = with_state()
+            self.addCleanup(lambda: self.manager.close())
+            self.manager.ask("PUT", "/v1/settings", {"quota": 3})
+            self.manager.ask("PUT", "/v1/settings", {"quota": 4})
+            before = self.entries()["entries"]
+            self.assertEqual([row["what"] for row in before], ["PUT /v1/settings"] * 2)
+            first = self.manager.pid
+            self.manager.process.kill()
+            self.manager.close()
+            self.manager = with_state()
+            self.assertNotEqual(self.manager.pid, first)
+            self.assertEqual(self.entries()["entries"], before)
+            self.manager.ask("PUT", "/v1/settings", {"quota": 5})
+            after = self.entries()["entries"]
+            self.assertEqual(after[1:], before)
+            self.assertGreater(after[0]["seq"], before[0]["seq"])
 
     def test_pages(self):
         for i in range(30):
@@ -260,6 +281,31 @@ class Logs(Secure):
         for query in ("?level=loud", "?lines=0", "?lines=9999", "?after=x", "?wait=31", "?wait=-1"):
             self.assertEqual(self.manager.ask("GET", path + query)[0], 400, query)
         self.assertEqual(self.manager.ask("GET", "/v1/servers/nothing/logs")[0], 404)
+
+
+class WorkersLogs(WithManager):
+    def lines(self, level):
+        server = self.manager.ask("GET", "/v1/server")[1]["id"]
+        return self.manager.ask("GET", "/v1/servers/%s/logs?level=%s" % (server, level))[1]["lines"]
+
+    def test_the_log_has_the_workers_lines_by_level(self):
+        lease = self.manager.lease()
+        connection = self.open_session(lease["ticket"])
+        worker = children(self.manager.pid)[0]
+        connection.sendall(b"\xff" * 64)  # no message: the worker says so, and ends
+        self.assertTrue(closed(connection))
+
+        def said(level):
+            return [line for line in self.lines(level) if line["text"].startswith("worker %d: " % worker)]
+        loud = wait_until(lambda: said("warn"), "the worker's complaint is in the log")
+        self.assertEqual({line["level"] for line in loud} - {"warn", "error"}, set())
+        self.assertTrue({line["part"] for line in loud} <= {"worker", "link", "wire"}, loud)
+        every = said("info")
+        self.assertGreater(len(every), len(said("error")))
+        self.assertTrue(all(line in every for line in loud))
+        # What is not asked for by BITFUSION_LOG is in the log book alone.
+        for line in every:
+            self.assertEqual(line["text"] in self.manager.log(), line["level"] != "info", line)
 
 
 class Running(Secure):
