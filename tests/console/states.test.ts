@@ -242,6 +242,38 @@ describe('files', () => {
   });
 });
 
+describe('every table and every chart', () => {
+  test.each([
+    ['cluster', 3],
+    ['servers', 1],
+    ['servers/0000-0', 1],
+    ['servers/0000-0?pane=use', 4],
+    ['servers/0000-0?pane=network', 1],
+    ['servers/0000-0?pane=sessions', 1],
+    ['servers/0000-0?dialog=log', 1],
+    ['clients', 1],
+    ['clients/client-00001', 2],
+    ['sessions', 1],
+    ['queue', 1],
+    ['tokens', 1],
+    ['users', 1],
+    ['activity', 1],
+  ] as const)('of %s has its file', async (address, count) => {
+    await open(address);
+    const { page } = window;
+    const within = address.includes('dialog=') ? 'dialog[open]' : 'main';
+    const buttons = page.locator(`${within} button:enabled`, { hasText: 'Download CSV' });
+    await expect.poll(() => buttons.count()).toBe(count);
+    for (let index = 0; index < count; ++index) {
+      const [download] = await Promise.all([page.waitForEvent('download'), buttons.nth(index).click()]);
+      const lines = textOf(await download.path()).trimEnd().split('\r\n');
+      expect(lines[0], download.suggestedFilename()).toMatch(/^\ufeff./);
+      expect(lines.length, download.suggestedFilename()).toBeGreaterThan(1);
+      expect(download.suggestedFilename()).toMatch(/^[\w.-]+\.csv$/);
+    }
+  });
+});
+
 describe('the pace', () => {
   const asked = () => pool.paths.filter((path) => path === '/v1/servers').length;
   // The page's clock goes on when the test says so.
