@@ -112,25 +112,27 @@ Result<Pool> Pool::restore(Records records, Time now) {
 
 void Pool::take_signs_of_life(const Pool& before) {
     Book& book = *book_;
+    // Since the last command nobody could be heard, whoever spoke: that time is nobody's silence.
+    const Time deaf = std::max(book.now - before.book_->now, Time::zero());
     book.advance(before.book_->now);
     for (const auto& entry : before.book_->servers) {
         ServerEntry* same = entry && entry->up ? book.server(entry->server.id) : nullptr;
         if (same == nullptr) continue;
         same->up = true;
-        same->heard = entry->heard;
+        same->heard = entry->heard + deaf;
         book.refresh_vacancy(same->server.number);
     }
     book.queue.for_each([&](Waiter& waiter) {
         const Waiter* earlier = before.book_->queue.find(waiter.claim.id);
         if (earlier == nullptr) return;
-        waiter.heard = earlier->heard;
+        waiter.heard = earlier->heard + deaf;
         waiter.deadline = earlier->deadline;
     });
     for (auto& [id, entry] : book.leases) {
         const auto earlier = before.book_->leases.find(id);
         if (earlier == before.book_->leases.end()) continue;
-        entry.heard = earlier->second.heard;
-        entry.used = earlier->second.used;
+        entry.heard = earlier->second.heard + deaf;
+        entry.used = earlier->second.used + deaf;
     }
     book.watch_all();
     // Nobody is served here: what is read from a store is written down already, what follows comes with a

@@ -266,5 +266,57 @@ TEST(Ledger, IsNotOpenedOverContradictions) {
     EXPECT_NE(twice.error().what.find("restore the store from a backup"), std::string::npos);
 }
 
+// A store that does not answer at all while the test says so.
+class MuteStore : public MemoryStore {
+  public:
+    bool mute = false;
+
+    Result<Snapshot> read(const std::string& prefix) override {
+        if (mute) return fail("the test cut this off", kUnreachable);
+        return MemoryStore::read(prefix);
+    }
+    Result<Commit> commit(const Transaction& transaction) override {
+        if (mute) return fail("the test cut this off", kUnreachable);
+        return MemoryStore::commit(transaction);
+    }
+};
+
+TEST(Ledger, NobodyIsSilentWhileTheStoreDoesNotAnswer) {
+    MuteStore store;
+    auto ledger = Ledger::open(store, nullptr, kStart);
+    ASSERT_TRUE(ledger);
+    const pool::Time limit = pool::Settings().auto_release;
+    ASSERT_TRUE(ledger->run(kStart, [](Pool& pool) -> Status {
+        pool::Client client;
+        client.id = "ann";
+        if (auto put = pool.put_server(server("a", 1), kStart); !put) return put;
+        if (auto up = pool.server_up("a", {}, kStart); !up) return up;
+        if (auto put = pool.put_client(client, kStart); !put) return put;
+        return status_of(pool.submit(claim("one", "ann", 1), kStart));
+    }));
+    const auto granted = [&] { return ledger->pool().lease("one")->state == pool::LeaseState::kGranted; };
+    const auto tick = [&](pool::Time now) {
+        return ledger->run(now, [now](Pool& pool) -> Status {
+            pool.tick(now);
+            return {};
+        });
+    };
+    store.mute = true;
+    const auto write = ledger->run(kStart, [](Pool& pool) { return pool.set_accepts("a", false, kStart); });
+    EXPECT_FALSE(write);
+    // Its client speaks all the time, and cannot be heard.
+    for (pool::Time now = kStart; now < kStart + 2 * limit; now += limit / 4) {
+        EXPECT_FALSE(ledger->run(now, [now](Pool& pool) { return pool.heartbeat("one", now); }));
+    }
+    store.mute = false;
+    const pool::Time back = kStart + 2 * limit;
+    ASSERT_TRUE(tick(back));
+    EXPECT_TRUE(granted());
+    EXPECT_TRUE(ledger->pool().room("a").up);
+    // From now on silence counts again.
+    ASSERT_TRUE(tick(back + limit + seconds(1)));
+    EXPECT_FALSE(granted());
+}
+
 }  // namespace
 }  // namespace bitfusion::store
