@@ -1,4 +1,5 @@
 // Memory that program and GPU share: what travels, what does not, and what a hostile client gets.
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -150,6 +151,35 @@ TEST_F(HostileMirror, SizesAreBounded) {
         EXPECT_EQ(client_.ask(msg::MirrorMap{0, bytes}), CUDA_ERROR_INVALID_VALUE) << bytes;
     for (const uint64_t bytes : {uint64_t{1} << 40, UINT64_MAX - 4095})
         EXPECT_EQ(client_.ask(msg::MirrorMap{0, bytes}), CUDA_ERROR_OUT_OF_MEMORY) << bytes;
+}
+
+// Read at every mapping, so that it holds for the session that runs.
+class LimitedMirror : public HostileMirror {
+  protected:
+    void limit(const char* mib) { setenv("BITFUSION_WORKER_MAPPED_MIB", mib, 1); }
+    void TearDown() override { unsetenv("BITFUSION_WORKER_MAPPED_MIB"); }
+};
+
+TEST_F(LimitedMirror, BothCopiesOfEveryPageCountUntilTheyAreGone) {
+    limit("1");
+    EXPECT_EQ(client_.ask(msg::MirrorMap{0, (512 << 10) + 4096}), CUDA_ERROR_OUT_OF_MEMORY);
+    const uint64_t first = map(0, 256 << 10);
+    map(0, 256 << 10);
+    EXPECT_EQ(client_.ask(msg::MirrorMap{0, 4096}), CUDA_ERROR_OUT_OF_MEMORY) << "1 MiB is taken";
+    client_.send(msg::MirrorUnmap{first});
+    EXPECT_EQ(client_.deferred(), CUDA_SUCCESS);
+    EXPECT_NE(map(0, 128 << 10), 0u);
+    EXPECT_EQ(client_.ask(msg::MirrorMap{0, (128 << 10) + 4096}), CUDA_ERROR_OUT_OF_MEMORY);
+    EXPECT_NE(map(0, 128 << 10), 0u);
+}
+
+TEST_F(LimitedMirror, NoneAtAllAndWhatIsNoNumber) {
+    limit("0");
+    EXPECT_EQ(client_.ask(msg::MirrorMap{0, 4096}), CUDA_ERROR_OUT_OF_MEMORY);
+    for (const char* wrong : {"", "-1", "1G", "99999999999999999999"}) {
+        limit(wrong);
+        EXPECT_NE(map(0, 4096), 0u) << wrong;  // the usual limit
+    }
 }
 
 TEST_F(HostileMirror, WritesOnlyItsOwnMemory) {
