@@ -155,6 +155,13 @@ CUstream Mirrors::stream(uint64_t context, CUresult* result) {
     return *result == CUDA_SUCCESS ? stream : nullptr;
 }
 
+void Session::announce_changes() {
+    if (!mirrors.announces()) return;
+    wire::Changes changes;
+    mirrors.gather(SIZE_MAX, &changes);
+    if (!changes.empty()) announce(msg::MirrorChanged{changes.run_bytes(), changes.data});
+}
+
 void serve(Session& s, const Frame& frame, const msg::MirrorMap& m) {
     CUdeviceptr device = 0;
     CUresult result = s.enter(frame);

@@ -290,13 +290,6 @@ bool Session::progress_events(std::vector<Watch>* reached, std::vector<CUresult>
     return !reached->empty();
 }
 
-void Session::announce_changes() {
-    if (!mirrors.announces()) return;
-    wire::Changes changes;
-    mirrors.gather(SIZE_MAX, &changes);
-    if (!changes.empty()) announce(msg::MirrorChanged{changes.run_bytes(), changes.data});
-}
-
 bool Session::progress() {
     bool moved = false;
     // First what has completed, then the data of copies: whatever a completion depends on is complete by then
