@@ -210,6 +210,14 @@ describe('a client', () => {
     await window.page.keyboard.press('Escape');
   });
 
+  test('has a chart of its GPUs, by the name that the list has', async () => {
+    const { page } = window;
+    await go(page, `clients/${id}?range=5m`);
+    const chart = page.locator(`[data-chart="client-${(await one())!.name}"]`);
+    await chart.locator('canvas').waitFor();
+    await expect.poll(() => chart.locator('b').first().innerText(), { timeout: 15_000 }).toBe('0.25');
+  });
+
   test('has a quota and an idle limit of its own, or those of the pool', async () => {
     const { page } = window;
     await go(page, `clients/${id}?dialog=settings`);
