@@ -351,10 +351,7 @@ class Pages(unittest.TestCase):
             file.write(content)
 
     def start(self):
-        import harness
-        before, harness.BITFUSION = harness.BITFUSION, os.path.join(self.root, "bin", "bitfusion")
-        self.addCleanup(setattr, harness, "BITFUSION", before)
-        manager = Manager("--software-gpus", "1", secure=True)
+        manager = Manager("--software-gpus", "1", secure=True, program=os.path.join(self.root, "bin", "bitfusion"))
         self.addCleanup(manager.close)
         return Browser(manager)
 
