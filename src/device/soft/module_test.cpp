@@ -82,6 +82,13 @@ TEST_F(ModuleTest, TheLogNamesLineAndReason) {
     EXPECT_NE(log.find("line 5: instruction 'wgmma.fence.sync.aligned'"), std::string::npos) << log;
     EXPECT_EQ(refused(image::test::make_elf(64).data(), &log), CUDA_ERROR_NO_BINARY_FOR_GPU);
     EXPECT_NE(log.find("compile the program with PTX"), std::string::npos) << log;
+    // what the image holds, and what the compiler is to be told
+    const auto fatbin = image::test::make_fatbin(
+        {image::test::make_entry(image::Kind::kElf, 90, 0, image::test::make_elf(64)),
+         image::test::make_entry(image::Kind::kElf, 86, 0, image::test::make_elf(64))});
+    EXPECT_EQ(refused(fatbin.data(), &log), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    for (const char* word : {"sm_90", "sm_86", "-gencode arch=compute_89,code=compute_89"})
+        EXPECT_NE(log.find(word), std::string::npos) << log;
 }
 
 TEST_F(ModuleTest, FatBinaries) {
