@@ -274,6 +274,7 @@ TEST_F(Grid, OtherFaults) {
     EXPECT_EQ(kind("st.global.u32 [%q+2], %t; ret;"), FaultKind::kMisalignedAddress);
     EXPECT_EQ(kind("ld.global.v4.u32 {%t, %n, %b, _}, [%q+4]; ret;"), FaultKind::kMisalignedAddress);
     EXPECT_EQ(kind("trap;"), FaultKind::kTrap);
+    EXPECT_EQ(kind("brkpt; ret;"), FaultKind::kTrap);
     EXPECT_EQ(kind("ld.shared.u32 %t, [%t+64]; ret;"), FaultKind::kIllegalAddress);
     EXPECT_EQ(kind("bar.sync 16; ret;"), FaultKind::kIllegalInstruction);
     EXPECT_EQ(kind("bar.sync 1, 40; ret;"), FaultKind::kIllegalInstruction);
