@@ -103,6 +103,7 @@ export class Daemon {
         { env: { ...this.#environment(), HOME: home }, timeout: 60_000 },
         (error, out, err) => done({ code: error ? Number(error.code ?? 1) : 0, out, err }),
       );
+      child.stdin!.on('error', () => {}); // it may have ended without reading
       child.stdin!.end(input);
     });
   }
