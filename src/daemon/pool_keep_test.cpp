@@ -133,7 +133,8 @@ TEST_F(Keeping, NeitherKeysNorLeasesAreSaved) {
     EXPECT_EQ(saved->find("identity/key"), std::string::npos);
     EXPECT_EQ(saved->find("cluster/secret"), std::string::npos);
     EXPECT_NE(saved->find("identity/token/" + token_), std::string::npos);
-    for (const json& entry : json::parse(*saved)["entries"]) {
+    const json parsed = json::parse(*saved);
+    for (const json& entry : parsed["entries"]) {
         EXPECT_FALSE(entry["key"].get<std::string>().starts_with("pool/lease/"));
         EXPECT_FALSE(entry["key"].get<std::string>().starts_with("pool/sequence"));
     }

@@ -94,8 +94,8 @@ Task<Result<std::string>> Watcher::look() {
             process_.reset();
         }
         if (!process_) {
-            const auto left = std::chrono::ceil<std::chrono::seconds>(not_before_ - Clock::now());
-            if (failures_ > 0 && left > std::chrono::seconds(0)) {
+            if (const auto now = Clock::now(); failures_ > 0 && now < not_before_) {
+                const auto left = std::chrono::ceil<std::chrono::seconds>(not_before_ - now);
                 co_return fail(last_error_ + "; it is tried again in " + std::to_string(left.count()) + " s");
             }
             if (auto started = start(); !started) co_return tl::unexpected(failed(started.error()));
