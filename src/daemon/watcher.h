@@ -46,7 +46,7 @@ class Watcher {
     const std::vector<std::string> arguments_;
     std::shared_ptr<Process> process_;  // null: none runs
     int failures_ = 0;                  // since the last answer
-    Clock::time_point not_before_;  // of the next start, after a failure
+    Clock::time_point not_before_;      // of the next start, after a failure
     std::string last_error_;
     bool stopped_ = false;
 };
