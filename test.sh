@@ -129,7 +129,9 @@ programs() { # BACKEND
 remote() { # BACKEND
     local link
     say "starting bitfusion manager --backend $1"
-    start_manager "$1"
+    # What a worker says on stderr while it serves goes to its program (device printf does), so reports have files.
+    ASAN_OPTIONS=log_path=$reports/sanitizer TSAN_OPTIONS=$TSAN_OPTIONS:log_path=$reports/sanitizer \
+        UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$reports/sanitizer start_manager "$1"
     export BITFUSION_SERVERS=$manager_address
     for link in tcp shm; do
         suite "conformance remote-$1 over $link" "conformance-remote-$1-$link.xml" "$build/bin/bitfusion" run -n 1 -- \
@@ -150,13 +152,15 @@ remote() { # BACKEND
     fi
     cp "$scratch/manager.log" "$reports/manager-$1.log"
     if [ "$preset" != release ]; then
-        check "no sanitizer's report of the manager or its workers ($1)" "read $reports/manager-$1.log" \
+        check "no sanitizer's report of the manager or its workers ($1)" "read $reports/manager-$1.log and $reports/sanitizer.*" \
             no_report "$reports/manager-$1.log"
     fi
 }
 
 no_report() { # LOG
-    ! grep -nE -A 30 'ThreadSanitizer|AddressSanitizer|LeakSanitizer|runtime error:' "$1"
+    local files=("$1") file
+    for file in "$reports"/sanitizer.*; do [ ! -e "$file" ] || files+=("$file"); done
+    ! grep -nE -A 30 'ThreadSanitizer|AddressSanitizer|LeakSanitizer|runtime error:' "${files[@]}"
 }
 
 # The console: its logic, and its pages in a browser against a manager with software GPUs.

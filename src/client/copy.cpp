@@ -63,7 +63,10 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
     if ((!async || (stream_idle(stream) && !is_pinned(src, bytes))) &&
         bounce_in(dst, src, bytes, stream, &bounced))
         return bounced;
-    const bool stable = async && read == SourceRead::kInStream && is_pinned(src, bytes);
+    const bool pinned = is_pinned(src, bytes);
+    // What a copy before this one is still to bring here must be what is sent.
+    if (pinned) await_tickets(src, bytes);
+    const bool stable = async && read == SourceRead::kInStream && pinned;
     Session* s = session();
     touch_stream(stream);
     const CUresult given = hand_over_range(dst, bytes);

@@ -98,6 +98,10 @@ wire::Block sub_block(const Side& side, uint64_t width, uint64_t y, uint64_t row
 
 CUresult copy_in(const Side& source, const Side& target, const Extent& extent, CUstream stream, bool async) {
     std::vector<uint8_t> packed;
+    if (const uint8_t* first = row_of(source, 0, 0); is_pinned(first, 1))
+        await_tickets(
+            first,
+            static_cast<size_t>(row_of(source, extent.height - 1, extent.depth - 1) - first) + extent.width);
     touch_stream(stream);
     const CUresult result = in_pieces(extent, [&](uint64_t y, uint64_t rows, uint64_t z) {
         packed.resize(extent.width * rows);

@@ -24,6 +24,9 @@ namespace {
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 // One address for both processes is worth a few round trips.
 constexpr int kMostTries = 5;
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kLowest = 1u << 20;
+constexpr uint64_t kHighest = uint64_t{1} << 47;
 constexpr uint64_t kStride = uint64_t{64} << 30;
 
 std::atomic<bool> g_any{false};
@@ -53,9 +56,11 @@ uint8_t* map_here(uint64_t address, size_t bytes, const Descriptor& file) {
 }
 
 // The program has no pointer yet: where the address that was wished for is taken in the worker, the worker's
-// may be free here.
+// may be free here. It comes from the server, so it must be one for pages of a program, and replaces nothing.
 uint8_t* move_to(CUdeviceptr device, uint8_t* pages, size_t bytes, const Descriptor& file) {
     if (reinterpret_cast<uint64_t>(pages) == device) return pages;
+    if (device % kPage != 0 || device < kLowest || device >= kHighest || bytes > kHighest - device)
+        return pages;
     uint8_t* const there = map_here(device, bytes, file);
     if (there == nullptr) return pages;
     munmap(pages, bytes);
@@ -81,31 +86,31 @@ void* share_pages(size_t bytes, CUdeviceptr* device) {
     }
     // Away from the places that the kernel gives first, in both processes, when those clash.
     uint64_t wish = 0;
-    for (int tries = 1;; ++tries) {
+    for (int tries = 0; tries < kMostTries; ++tries) {
         uint8_t* pages = map_here(wish, bytes, file);
-        if (pages == nullptr && wish == 0) return nullptr;
+        if (pages == nullptr && wish == 0) break;
         if (pages != nullptr) {
-            const auto here = reinterpret_cast<uint64_t>(pages);
-            const CUresult result = give(s, file, msg::PagesShare{here, bytes}, device);
+            wish = reinterpret_cast<uint64_t>(pages);
+            const CUresult result = give(s, file, msg::PagesShare{wish, bytes}, device);
             if (result != CUDA_SUCCESS) {
                 BF_LOG("client", kInfo, "the worker cannot share %zu bytes of pinned memory: error %d", bytes,
                        result);
                 munmap(pages, bytes);
-                return nullptr;
+                break;
             }
             g_any = true;
             pages = move_to(*device, pages, bytes, file);
-            const bool same = reinterpret_cast<uint64_t>(pages) == *device;
-            if (!same && !trusts_addresses())
-                BF_LOG("client", kDebug, "pinned memory at %p is %#llx to kernels", pages,
-                       static_cast<unsigned long long>(*device));
-            if (same || tries >= kMostTries || trusts_addresses()) return pages;
+            if (reinterpret_cast<uint64_t>(pages) == *device || trusts_addresses()) return pages;
+            // Something of the program's lies there, and must not be taken for the GPU's.
+            BF_LOG("client", kDebug, "pinned memory at %p would be %#llx to kernels", pages,
+                   static_cast<unsigned long long>(*device));
             post(msg::PagesUnshare{*device});
             munmap(pages, bytes);
-            wish = here;
         }
+        if (wish < kLowest + kStride) break;
         wish -= kStride;
     }
+    return nullptr;
 }
 
 CUdeviceptr in_shared_pages(const void* host, size_t bytes) {

@@ -215,6 +215,25 @@ TEST_F(Ordering, DataInPinnedMemoryAreThereWhenAStreamQuerySaysSo) {
     CU_OK(client::cuMemFreeHost(pinned));
 }
 
+TEST_F(Ordering, WhatACopyBroughtIntoPinnedMemoryIsWhatTheNextOneTakes) {
+    // No synchronisation stands between the two: the stream is the order.
+    void* pinned = nullptr;
+    CUdeviceptr second = 0;
+    CU_OK(client::cuMemHostAlloc(&pinned, kBytes, 0));
+    CU_OK(client::cuMemAlloc_v2(&second, kBytes));
+    for (uint8_t round = 1; round < 9; ++round) {
+        CU_OK(client::remote::cuMemsetD8Async(memory_, round, kBytes, free_));
+        CU_OK(client::cuMemcpyDtoHAsync_v2(pinned, memory_, kBytes, free_));
+        CU_OK(client::cuMemcpyHtoDAsync_v2(second, pinned, kBytes, free_));
+    }
+    std::vector<uint8_t> back(kBytes);
+    CU_OK(client::cuStreamSynchronize(free_));
+    CU_OK(client::cuMemcpyDtoH_v2(back.data(), second, kBytes));
+    EXPECT_EQ(back, std::vector<uint8_t>(kBytes, 8));
+    CU_OK(client::cuMemFree_v2(second));
+    CU_OK(client::cuMemFreeHost(pinned));
+}
+
 TEST_F(Ordering, ManyHostFunctionsRunInOrder) {
     struct Log {
         std::vector<int> seen;
