@@ -37,6 +37,17 @@ def of_gtest(root):
             yield PASSED, name, ""
 
 
+def raised(text, kind, name):
+    """What ended a test: the test's own lines of the traceback, the innermost last, and the exception."""
+    report = re.search(rf"^{kind}: {re.escape(name)}.*\n(?:.*\n)?-{{70}}\n((?:.+\n)+)", text, re.MULTILINE)
+    if not report:
+        return "assertion" if kind == "FAIL" else "exception"
+    lines = re.findall(r'^  File ".*/([^/"]+)", line (\d+)', report.group(1), re.MULTILINE)
+    ended = re.findall(r"^(?!Traceback )\S.*", report.group(1), re.MULTILINE)
+    where = ", ".join(f"{file}:{line}" for file, line in lines if file.endswith("_test.py")) or "elsewhere"
+    return one_line(f"{where}: {' '.join(ended)}")
+
+
 def of_unittest(text):
     """Of the output of unittest -v; a class or a module that cannot be set up counts once."""
     ran = re.search(r"^Ran (\d+) tests? in ", text, re.MULTILINE)
@@ -52,7 +63,7 @@ def of_unittest(text):
     for name, reason in skipped:
         yield SKIPPED, name, one_line(reason.strip("'\""))
     for kind, name in bad:
-        yield FAILED, name, "assertion" if kind == "FAIL" else "exception"
+        yield FAILED, name, raised(text, kind, name)
     for _ in range(unexpected):
         yield FAILED, "a test", "it passed although it is marked as failing; its name stands in the output above"
     for _ in range(int(counts.get("skipped", 0)) - len(skipped)):
