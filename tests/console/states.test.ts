@@ -369,6 +369,26 @@ describe('the keyboard', () => {
   });
 });
 
+describe('the menu of a row', () => {
+  test('opens and closes with the mouse, and with keys that come before the page has told that it closed', async () => {
+    await open('tokens');
+    const { page } = window;
+    const button = page.locator('tr[data-key="t000000"] button[aria-haspopup=menu]');
+    const shown = () => page.locator('[role=menu]:popover-open').count();
+    for (const expected of [1, 0, 1]) {
+      await button.click();
+      expect(await shown()).toBe(expected);
+    }
+    await button.evaluate((element: HTMLButtonElement) => {
+      document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+      element.click(); // in the same task: as fast as fingers never are
+    });
+    expect(await shown()).toBe(1);
+    await page.mouse.click(2, 2);
+    await expect.poll(shown).toBe(0);
+  });
+});
+
 describe('the languages', () => {
   test.each([
     ['en', 'Servers', 'Cluster'],
