@@ -12,12 +12,29 @@ namespace bitfusion::cli {
 
 std::string Granted::session() const { return data.text() + "/" + ticket + (pin.empty() ? "" : "/" + pin); }
 
-std::optional<Granted> allocate(const Allocation& wanted, const AllocationFor& purpose) {
+std::optional<Allocated> allocate(const Allocation& wanted, const AllocationFor& purpose) {
     Search search(wanted, purpose);
     if (!search.look()) return std::nullopt;
-    auto granted = search.ask();
-    if (granted) search.say_choice(*granted);
-    return granted;
+    for (;;) {
+        auto granted = search.ask();
+        if (!granted) return std::nullopt;
+        search.say_choice(*granted);
+        if (purpose.persistent) return Allocated{std::move(*granted), std::nullopt};
+        auto hold = Hold::open(granted->server, granted->id);
+        if (hold) return Allocated{std::move(*granted), std::move(*hold)};
+        // Who refuses us, or is of another pool, is not ill.
+        const int code = hold.error().code;
+        const bool ill = code != kRefusedIdentity && code != kWrongAuthority;
+        if (!ill || !search.can_do_without(*granted)) {
+            say_error(hold.error().what);
+            release(granted->server, granted->id);
+            return std::nullopt;
+        }
+        const std::string why = hold.error().what.substr(0, hold.error().what.find_first_of(";\n"));
+        say_warning("the GPUs of server " + granted->server.text() + " are given back (" + why +
+                    ") and asked for again without that server");
+        search.leave_out(*granted);
+    }
 }
 
 std::string fraction_text(const Allocation& wanted, const Granted& granted) {

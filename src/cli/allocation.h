@@ -3,14 +3,17 @@
 //
 // Servers of one pool decide together, whichever is asked. Servers of several pools are asked one after
 // another, those first that have room; where none has, the request waits in all of their queues and the first
-// that grants wins. A server that is down is skipped with a warning.
+// that grants wins. A server that is down is skipped with a warning; one that went down between the grant and
+// its first use is left out, and the others are asked once more.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/options.h"
+#include "cli/rest_client.h"
 #include "cli/server_view.h"
 
 namespace bitfusion::cli {
@@ -20,6 +23,8 @@ struct Granted {
     size_t index = 0;  // of the server in the list
     std::string version;
     std::string id;
+    std::string server_id;       // in its pool
+    std::string server_address;  // under which its pool knows it; empty: not told
     std::string ticket;  // a secret
     std::string pin;     // of the data port's key; empty: not encrypted
     Endpoint data;
@@ -38,8 +43,14 @@ struct AllocationFor {
     bool persistent = false;  // until it is released
 };
 
+// GPUs that this process has for as long as it holds them.
+struct Allocated {
+    Granted granted;
+    std::optional<Hold> hold;  // none for what lives by itself
+};
+
 // Writes its progress and its errors to standard error; nothing when it fails.
-std::optional<Granted> allocate(const Allocation& wanted, const AllocationFor& purpose);
+std::optional<Allocated> allocate(const Allocation& wanted, const AllocationFor& purpose);
 
 // "full memory" or "partial memory 0.5"
 std::string fraction_text(const Allocation& wanted, const Granted& granted);

@@ -351,8 +351,10 @@ Result<Hold> Hold::open(const Endpoint& server, const std::string& lease) {
     state->io.run();
     if (outcome.error) return tl::unexpected(error_of(server, outcome, state->connection.secure != nullptr));
     if (parser.get().result() != http::status::ok) {
+        const unsigned status = parser.get().result_int();
         return fail("server " + server.text() + " does not let the lease be held (status " +
-                    std::to_string(parser.get().result_int()) + "); try again");
+                        std::to_string(status) + "); try again",
+                    status == 401 || status == 403 ? kRefusedIdentity : 0);
     }
     error_code ignored;
     tcp::socket& socket = state->connection.lowest().socket();

@@ -42,32 +42,28 @@ int run_command(const RunOptions& options, const std::string& root) {
         return path.error().code;
     }
     check_open_files();
-    const auto granted = allocate(options.allocation, {options.program.front(), false});
-    if (!granted) return kFailure;
-    auto hold = Hold::open(granted->server, granted->id);
-    if (!hold) {
-        say_error(hold.error().what);
-        release(granted->server, granted->id);
-        return kFailure;
-    }
-    say_banner(*granted);
-    say_info("Locked " + std::to_string(granted->ordinals.size()) + " GPUs with " +
-             fraction_text(options.allocation, *granted));
-    say_running(*granted, options.program);
+    auto allocated = allocate(options.allocation, {options.program.front(), false});
+    if (!allocated) return kFailure;
+    const Granted& granted = allocated->granted;
+    Hold& hold = *allocated->hold;
+    say_banner(granted);
+    say_info("Locked " + std::to_string(granted.ordinals.size()) + " GPUs with " +
+             fraction_text(options.allocation, granted));
+    say_running(granted, options.program);
 
     bool held = true;
-    const Watch watch = {hold->descriptor(), [&] {
-                             held = hold->still_open();
+    const Watch watch = {hold.descriptor(), [&] {
+                             held = hold.still_open();
                              if (!held) {
-                                 say_warning("server " + granted->server.text() +
+                                 say_warning("server " + granted.server.text() +
                                              " ended the session: the program's GPU calls fail from now on; "
                                              "see the server's log: journalctl -u bitfusion-manager.service");
                              }
                              return held;
                          }};
-    const auto code = run_program({*path, options.program, gpu_environment(granted->session(), root)}, watch);
+    const auto code = run_program({*path, options.program, gpu_environment(granted.session(), root)}, watch);
     if (!code) say_error(code.error().what);
-    release_run(*granted, held);
+    release_run(granted, held);
     return code ? *code : code.error().code;
 }
 

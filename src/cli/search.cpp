@@ -22,6 +22,7 @@ constexpr auto kLookAgainEvery = std::chrono::seconds(10);
 // Half a second apart: longer than servers need to elect another that schedules.
 constexpr int kMostFailures = 60;
 constexpr unsigned kTryLater = 503;
+constexpr size_t kMostFilters = 32;  // of a request
 
 std::string user_name() {
     const passwd* entry = getpwuid(geteuid());
@@ -155,6 +156,11 @@ std::optional<Granted> Search::ask() {
     sigemptyset(&ends_);
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ends_, number);
     sigprocmask(SIG_BLOCK, &ends_, &before);
+    // Rounded up: a request that may wait at all is not refused for a moment's lack.
+    const auto gone = begun_ ? Clock::now() - *begun_ : Clock::duration::zero();
+    left_ = std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(wanted_.timeout - gone));
+    if (!begun_) begun_ = Clock::now();
+    refusals_.clear();
     auto granted = submit_everywhere();
     if (granted) {
         cancel_others(granted->id);
@@ -215,7 +221,7 @@ json Search::request_of(const Group& group) const {
                     {"gpus", wanted_.gpus},
                     {"hold", !purpose_.persistent},
                     {"persistent", purpose_.persistent},
-                    {"timeout_s", wanted_.timeout.count()},
+                    {"timeout_s", left_.count()},
                     {"filters", wanted_.filters},
                     {"client",
                      {{"host", host},
@@ -224,6 +230,8 @@ json Search::request_of(const Group& group) const {
                       {"program", purpose_.program}}}};
     if (wanted_.memory_mib) request["memory_mib"] = *wanted_.memory_mib;
     if (wanted_.fraction) request["fraction"] = *wanted_.fraction;
+    for (const std::string& address : group.left_out)
+        request["filters"].push_back("server.addr!=" + address);
     if (wanted_.servers.file.empty() && wanted_.servers.list.empty()) return request;
     // The pool may have more servers than were named. Those that are down now may be back when it is our
     // turn.
@@ -273,9 +281,11 @@ std::optional<Granted> Search::read_grant(Group& group, const json& body) {
     granted.idle_limit_minutes = server->idle_limit_minutes;
     try {
         granted.id = body.at("id").get<std::string>();
+        granted.server_id = body.value("server", "");
+        granted.server_address = body.value("server_address", "");
         granted.memory_mib = body.at("memory_mib").get<uint64_t>();
         granted.pin = body.value("pin", "");
-        const std::string where = body.value("server", "");
+        const std::string& where = granted.server_id;
         bool known = where.empty() || where == server->view.id;
         for (const size_t number : group.servers) {
             if (known || candidates_[number].view.id != where) continue;
@@ -322,12 +332,12 @@ void Search::say_waiting(Group& group, const json& body) {
                             " in the queue of server " + asked(group).server.text() + ": " + why;
     if (now == group.said) return;
     group.said = now;
-    say_info("Waiting up to " + std::to_string(wanted_.timeout.count()) + " s for GPUs, " + now);
+    say_info("Waiting up to " + std::to_string(left_.count()) + " s for GPUs, " + now);
 }
 
 std::optional<Granted> Search::submit_everywhere() {
     for (Group& group : groups_) {
-        if (group.asked) continue;
+        if (group.asked || group.servers.empty()) continue;
         auto granted = submit(group);
         if (granted) return granted;
     }
@@ -396,6 +406,53 @@ std::optional<Granted> Search::ask_again(Group& group) {
         return std::nullopt;
     }
     return read_grant(group, answer->body);
+}
+
+bool Search::is_of(const Candidate& candidate, const Granted& granted) const {
+    return candidate.server == granted.server ||
+           (!granted.server_id.empty() && candidate.view.id == granted.server_id);
+}
+
+// Whether somebody of the group answers who can be told which server shall not serve.
+bool Search::may_serve_without(const Group& group, const Granted& granted) const {
+    if (group.claim != granted.id) return !group.servers.empty();
+    const bool tellable =
+        !granted.server_address.empty() && wanted_.filters.size() + group.left_out.size() < kMostFilters &&
+        std::find(group.left_out.begin(), group.left_out.end(), granted.server_address) ==
+            group.left_out.end();
+    return tellable && std::any_of(group.servers.begin(), group.servers.end(), [&](size_t number) {
+               return !is_of(candidates_[number], granted);
+           });
+}
+
+bool Search::can_do_without(const Granted& granted) const {
+    return std::any_of(groups_.begin(), groups_.end(),
+                       [&](const Group& group) { return may_serve_without(group, granted); });
+}
+
+void Search::leave_out(const Granted& granted) {
+    for (Group& group : groups_) {
+        if (group.claim == granted.id) {
+            const bool goes_on = may_serve_without(group, granted);
+            std::erase_if(group.servers,
+                          [&](size_t number) { return is_of(candidates_[number], granted); });
+            group.at = 0;
+            // Nobody needs to wait until it is over: who is down says so when he is back.
+            const std::string lease = "/v1/leases/" + granted.id + "?wait=false";
+            if (group.servers.empty())
+                (void)::bitfusion::cli::ask(granted.server, Method::kDelete, lease);
+            else
+                (void)ask_group(group, Method::kDelete, lease);
+            if (goes_on)
+                group.left_out.push_back(granted.server_address);
+            else
+                group.servers.clear();
+        }
+        group.asked = false;
+        group.waits = false;
+        group.said.clear();
+        group.failures = 0;
+    }
 }
 
 void Search::cancel_others(const std::string& id) {

@@ -2,7 +2,8 @@
 //
 // Servers that say the same pool decide together: a request goes to one of them, and when that one dies, to
 // the next, with the same id, so that it is granted once. Servers that were down are asked again while the
-// request waits.
+// request waits. A server whose grant turned out to be worth nothing is left out of a new request; all of them
+// together wait as long as the first one would have.
 #pragma once
 
 #include <signal.h>
@@ -28,6 +29,11 @@ class Search {
     std::optional<Granted> ask();
     void say_choice(const Granted& granted) const;
 
+    // After a grant that cannot be used. Whether there is anybody to ask but the server that gave it.
+    bool can_do_without(const Granted& granted) const;
+    // Gives the grant back, and leaves its server out from now on: each server at most once.
+    void leave_out(const Granted& granted);
+
   private:
     // A server of the list that answers.
     struct Candidate {
@@ -51,6 +57,7 @@ class Search {
         std::string ticket;  // of this claim
         std::string said;    // what the user was told of its waiting
         int failures = 0;    // one after another
+        std::vector<std::string> left_out;  // servers that shall not serve it, as their pool knows them
     };
 
     Result<Candidate> ask_candidate(const Endpoint& server, size_t index) const;
@@ -69,6 +76,8 @@ class Search {
     std::optional<Granted> read_grant(Group& group, const nlohmann::json& body);
     void say_waiting(Group& group, const nlohmann::json& body);
     bool waiting() const;
+    bool may_serve_without(const Group& group, const Granted& granted) const;
+    bool is_of(const Candidate& candidate, const Granted& granted) const;
     void cancel_others(const std::string& id);
 
     const Allocation& wanted_;
@@ -77,6 +86,8 @@ class Search {
     std::vector<Absent> absent_;
     std::vector<Group> groups_;
     std::vector<std::string> refusals_;
+    std::optional<std::chrono::steady_clock::time_point> begun_;  // when it was first asked
+    std::chrono::seconds left_{0};                                // how long the request may wait from now
     sigset_t ends_{};
 };
 

@@ -30,20 +30,21 @@ bool matches(const SessionFile& session, const Allocation& wanted) {
 }  // namespace
 
 int request_gpus_command(const RequestOptions& options) {
-    const auto granted = allocate(options.allocation, {"request_gpus", true});
-    if (!granted) return kFailure;
-    const auto path = write_session_file(options.file, options.allocation, *granted);
+    const auto allocated = allocate(options.allocation, {"request_gpus", true});
+    if (!allocated) return kFailure;
+    const Granted& granted = allocated->granted;
+    const auto path = write_session_file(options.file, options.allocation, granted);
     if (!path) {
         say_error(path.error().what);
-        release(granted->server, granted->id);
+        release(granted.server, granted.id);
         return kFailure;
     }
-    say_banner(*granted);
-    say_info("Locked " + std::to_string(granted->ordinals.size()) + " GPUs with " +
-             fraction_text(options.allocation, *granted) + ", configuration saved to '" + *path + "'");
+    say_banner(granted);
+    say_info("Locked " + std::to_string(granted.ordinals.size()) + " GPUs with " +
+             fraction_text(options.allocation, granted) + ", configuration saved to '" + *path + "'");
     const int printed = print("export BITFUSION_SESSION_FILE=" + quoted(*path) + "\n");
     if (printed != kSuccess) {
-        release(granted->server, granted->id);
+        release(granted.server, granted.id);
         unlink(path->c_str());
     }
     return printed;

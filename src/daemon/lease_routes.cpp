@@ -1,6 +1,7 @@
 #include <ctime>
 
 #include "base/log.h"
+#include "daemon/look_routes.h"
 #include "daemon/routes.h"
 
 namespace bitfusion::daemon {
@@ -51,6 +52,8 @@ Result<json> Api::grant_of(const pool::Lease& lease, const std::string& local_ip
                   {"server", lease.server},
                   {"memory_mib", lease.grant.partition_mib},
                   {"why_here", lease.why_here}};
+    const pool::Server* const there = parts_.scheduler.pool()->server(lease.server);
+    if (there != nullptr) grant["server_address"] = there->address;
     std::string pin = place_.pin;
     if (lease.server == parts_.scheduler.self().id) {
         grant["control_address"] = own_address(local_ip, place_.control_port);
@@ -173,6 +176,8 @@ Task<Reply> Api::delete_lease(Asked asked) {
     const std::string owner = lease ? lease->owner : known != nullptr ? known->client : "";
     if (owner.empty() || !may_touch(asked, owner)) co_return error_reply(404, kNoLease);
     parts_.leases.end(asked.id, owner == asked.caller.client ? "released" : "ended by " + asked.caller.name);
+    if (query_value(asked.query, "wait") == "false")
+        co_return json_reply({{"id", asked.id}, {"state", "ending"}}, 202);
     if (lease) {
         co_await parts_.leases.gone(asked.id);
     } else {

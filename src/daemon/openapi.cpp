@@ -35,8 +35,8 @@ constexpr const char* kDocument = R"json({
       "responses": {"201": {"description": "granted", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Grant"}}}}, "202": {"description": "waits; ask again with GET /v1/claims/{id}", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Waiting"}}}}, "400": {"$ref": "#/components/responses/Malformed"}, "401": {"$ref": "#/components/responses/Unknown"}, "403": {"$ref": "#/components/responses/Forbidden"}, "409": {"$ref": "#/components/responses/Conflict"}, "415": {"description": "the body is not application/json", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}, "421": {"description": "another server schedules; the text names it", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}, "503": {"$ref": "#/components/responses/Unavailable"}}}},
   "/v1/leases/{id}": {
     "delete": {"summary": "End a lease; answers when its workers are gone and its memory is free",
-      "parameters": [{"$ref": "#/components/parameters/Id"}],
-      "responses": {"200": {"description": "ended", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/State"}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "404": {"$ref": "#/components/responses/Missing"}}}},
+      "parameters": [{"$ref": "#/components/parameters/Id"}, {"name": "wait", "in": "query", "schema": {"type": "boolean"}, "description": "false: answer at once"}],
+      "responses": {"202": {"description": "it ends: it was not waited for, or its server is down and gives the GPUs back when it is there again", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/State"}}}}, "200": {"description": "ended", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/State"}}}}, "401": {"$ref": "#/components/responses/Unknown"}, "404": {"$ref": "#/components/responses/Missing"}}}},
   "/v1/leases/{id}/hold": {
     "get": {"summary": "Hold a lease: the response stays open, with a line of JSON every few seconds; the lease ends at once when the connection closes, and the response ends when the lease does. Send nothing more on this connection.",
       "parameters": [{"$ref": "#/components/parameters/Id"}],
@@ -170,7 +170,7 @@ constexpr const char* kDocument = R"json({
       "ordinal": {"type": "integer"}, "uuid": {"type": "string"}, "name": {"type": "string"}, "memory_mib": {"type": "integer"},
       "used_mib": {"type": "integer", "description": "as the lease's workers account it; in listings only"}}},
     "Grant": {"type": "object", "required": ["id", "state", "data_address", "memory_mib", "devices"], "properties": {
-      "state": {"type": "string", "enum": ["granted"]}, "server": {"type": "string"}, "why_here": {"type": "string"},
+      "state": {"type": "string", "enum": ["granted"]}, "server": {"type": "string"}, "server_address": {"type": "string", "description": "under which the pool knows it: what the filter server.addr compares"}, "why_here": {"type": "string"},
       "pin": {"type": "string", "description": "SHA-256 of the data port's public key; absent: not encrypted"},
       "id": {"type": "string", "format": "uuid"},
       "ticket": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "secret that admits data connections"},
