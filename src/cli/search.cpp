@@ -158,7 +158,8 @@ std::optional<Granted> Search::ask() {
     sigprocmask(SIG_BLOCK, &ends_, &before);
     // Rounded up: a request that may wait at all is not refused for a moment's lack.
     const auto gone = begun_ ? Clock::now() - *begun_ : Clock::duration::zero();
-    left_ = std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(wanted_.timeout - gone));
+    left_ =
+        std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(wanted_.timeout - gone));
     if (!begun_) begun_ = Clock::now();
     refusals_.clear();
     auto granted = submit_everywhere();
@@ -230,8 +231,7 @@ json Search::request_of(const Group& group) const {
                       {"program", purpose_.program}}}};
     if (wanted_.memory_mib) request["memory_mib"] = *wanted_.memory_mib;
     if (wanted_.fraction) request["fraction"] = *wanted_.fraction;
-    for (const std::string& address : group.left_out)
-        request["filters"].push_back("server.addr!=" + address);
+    for (const std::string& address : group.left_out) request["filters"].push_back("server.addr!=" + address);
     if (wanted_.servers.file.empty() && wanted_.servers.list.empty()) return request;
     // The pool may have more servers than were named. Those that are down now may be back when it is our
     // turn.
@@ -256,18 +256,34 @@ std::optional<Granted> Search::submit(Group& group) {
     group.asked = true;
     group.ticket = random_digits(kTicketDigits / 2);
     group.claim = random_uuid();
+    return send(group);
+}
+
+// The same request again is the same claim: the pool may have taken it and nobody could say so.
+std::optional<Granted> Search::send(Group& group) {
     const auto answer = ask_group(group, Method::kPost, "/v1/leases", request_of(group));
-    if (!answer) {
-        refusals_.push_back(answer.error().what);
+    const bool later = answer ? answer->status == kTryLater : answer.error().code == kUnreachable;
+    group.taken = !later;
+    group.waits = later && Clock::now() - *begun_ < wanted_.timeout && ++group.failures < kMostFailures;
+    const std::string trouble = !answer ? answer.error().what
+                                : answer->status >= 400
+                                    ? "server " + asked(group).server.text() + ": " + refusal_text(*answer)
+                                    : "";
+    if (group.waits) {
+        if (group.failures == 1) {
+            say_warning(trouble);
+            say_info("Waiting up to " + std::to_string(left_.count()) + " s for the pool to answer");
+        }
+        return std::nullopt;
+    }
+    group.failures = 0;
+    if (!trouble.empty()) {
+        refusals_.push_back(trouble);
         return std::nullopt;
     }
     if (answer->status == 202) {
         group.waits = true;
         say_waiting(group, answer->body);
-        return std::nullopt;
-    }
-    if (answer->status != 201) {
-        refusals_.push_back("server " + asked(group).server.text() + ": " + refusal_text(*answer));
         return std::nullopt;
     }
     return read_grant(group, answer->body);
@@ -391,6 +407,7 @@ std::optional<Granted> Search::ask_absent() {
 }
 
 std::optional<Granted> Search::ask_again(Group& group) {
+    if (!group.taken) return send(group);
     const auto answer = ask_group(group, Method::kGet, "/v1/claims/" + group.claim);
     const bool later = answer ? answer->status == kTryLater : answer.error().code == kUnreachable;
     if (later && ++group.failures < kMostFailures) return std::nullopt;
@@ -416,13 +433,12 @@ bool Search::is_of(const Candidate& candidate, const Granted& granted) const {
 // Whether somebody of the group answers who can be told which server shall not serve.
 bool Search::may_serve_without(const Group& group, const Granted& granted) const {
     if (group.claim != granted.id) return !group.servers.empty();
-    const bool tellable =
-        !granted.server_address.empty() && wanted_.filters.size() + group.left_out.size() < kMostFilters &&
-        std::find(group.left_out.begin(), group.left_out.end(), granted.server_address) ==
-            group.left_out.end();
-    return tellable && std::any_of(group.servers.begin(), group.servers.end(), [&](size_t number) {
-               return !is_of(candidates_[number], granted);
-           });
+    const bool tellable = !granted.server_address.empty() &&
+                          wanted_.filters.size() + group.left_out.size() < kMostFilters &&
+                          std::find(group.left_out.begin(), group.left_out.end(), granted.server_address) ==
+                              group.left_out.end();
+    return tellable && std::any_of(group.servers.begin(), group.servers.end(),
+                                   [&](size_t number) { return !is_of(candidates_[number], granted); });
 }
 
 bool Search::can_do_without(const Granted& granted) const {
@@ -434,8 +450,7 @@ void Search::leave_out(const Granted& granted) {
     for (Group& group : groups_) {
         if (group.claim == granted.id) {
             const bool goes_on = may_serve_without(group, granted);
-            std::erase_if(group.servers,
-                          [&](size_t number) { return is_of(candidates_[number], granted); });
+            std::erase_if(group.servers, [&](size_t number) { return is_of(candidates_[number], granted); });
             group.at = 0;
             // Nobody needs to wait until it is over: who is down says so when he is back.
             const std::string lease = "/v1/leases/" + granted.id + "?wait=false";

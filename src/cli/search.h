@@ -2,8 +2,8 @@
 //
 // Servers that say the same pool decide together: a request goes to one of them, and when that one dies, to
 // the next, with the same id, so that it is granted once. Servers that were down are asked again while the
-// request waits. A server whose grant turned out to be worth nothing is left out of a new request; all of them
-// together wait as long as the first one would have.
+// request waits. A server whose grant turned out to be worth nothing is left out of a new request; all of
+// them together wait as long as the first one would have.
 #pragma once
 
 #include <signal.h>
@@ -53,10 +53,11 @@ class Search {
         size_t at = 0;                // whom of them to ask
         bool asked = false;
         bool waits = false;
-        std::string claim;   // id
-        std::string ticket;  // of this claim
-        std::string said;    // what the user was told of its waiting
-        int failures = 0;    // one after another
+        bool taken = false;                 // somebody of the pool has said what became of the request
+        std::string claim;                  // id
+        std::string ticket;                 // of this claim
+        std::string said;                   // what the user was told of its waiting
+        int failures = 0;                   // one after another
         std::vector<std::string> left_out;  // servers that shall not serve it, as their pool knows them
     };
 
@@ -69,6 +70,7 @@ class Search {
     Result<Answer> ask_group(Group& group, Method method, const std::string& target,
                              const nlohmann::json& body = nullptr);
     std::optional<Granted> submit(Group& group);
+    std::optional<Granted> send(Group& group);
     std::optional<Granted> ask_again(Group& group);
     std::optional<Granted> submit_everywhere();
     std::optional<Granted> wait();

@@ -280,6 +280,26 @@ class EtcdThatHangs(WithCluster):
         wait_until(lambda: self.manager.ask("PUT", "/v1/settings", {"quota": 6})[0] == 200, "the store is used again", 40)
         self.assertEqual(self.manager.ask("GET", "/v1/settings")[1]["quota"], 6)
 
+    def test_who_has_time_waits_until_the_pool_answers(self):
+        node = self.etcd.nodes[0]
+        node.send_signal(signal.SIGSTOP)
+        self.addCleanup(lambda: node.send_signal(signal.SIGCONT))
+        hurried = self.start_cli("run", "-n", "1", "-m", "64", "-t", "0", "--", "true")
+        patient = self.start_cli("run", "-n", "1", "-m", "64", "-t", "120", "--", "echo", "ran")
+        said = b""
+        while b"for the pool to answer" not in said:
+            line = patient.stderr.readline()
+            self.assertTrue(line, said)
+            said += line
+        self.assertIn(b"does not answer", said)
+        out, errors = hurried.communicate(timeout=DEADLINE)
+        self.assertNotEqual(hurried.returncode, 0)
+        self.assertIn(b"does not answer", errors)
+        self.assertNotIn(b"Waiting", errors)
+        node.send_signal(signal.SIGCONT)
+        out, errors = patient.communicate(timeout=2 * DEADLINE)
+        self.assertEqual((patient.returncode, out), (0, b"ran\n"), errors)
+
 
 if __name__ == "__main__":
     unittest.main()
