@@ -12,14 +12,13 @@ namespace bitfusion::cli {
 
 std::string Granted::session() const { return data.text() + "/" + ticket + (pin.empty() ? "" : "/" + pin); }
 
-std::optional<Allocated> allocate(const Allocation& wanted, const AllocationFor& purpose) {
-    Search search(wanted, purpose);
+std::optional<Allocated> allocate(const Allocation& wanted, const std::string& program) {
+    Search search(wanted, program);
     if (!search.look()) return std::nullopt;
     for (;;) {
         auto granted = search.ask();
         if (!granted) return std::nullopt;
         search.say_choice(*granted);
-        if (purpose.persistent) return Allocated{std::move(*granted), std::nullopt};
         auto hold = Hold::open(granted->server, granted->id);
         if (hold) return Allocated{std::move(*granted), std::move(*hold)};
         // Who refuses us, or is of another pool, is not ill.
@@ -35,6 +34,13 @@ std::optional<Allocated> allocate(const Allocation& wanted, const AllocationFor&
                     ") and asked for again without that server");
         search.leave_out(*granted);
     }
+}
+
+Status keep(const Granted& granted) {
+    const auto answer = ask(granted.server, Method::kPut, "/v1/leases/" + granted.id, {{"persistent", true}});
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->status == 200) return {};
+    return fail("server " + granted.server.text() + " does not keep the GPUs: " + refusal_text(*answer));
 }
 
 std::string fraction_text(const Allocation& wanted, const Granted& granted) {

@@ -38,19 +38,16 @@ struct Granted {
     std::string session() const;
 };
 
-struct AllocationFor {
-    std::string program;      // for listings
-    bool persistent = false;  // until it is released
-};
-
 // GPUs that this process has for as long as it holds them.
 struct Allocated {
     Granted granted;
-    std::optional<Hold> hold;  // none for what lives by itself
+    Hold hold;
 };
 
-// Writes its progress and its errors to standard error; nothing when it fails.
-std::optional<Allocated> allocate(const Allocation& wanted, const AllocationFor& purpose);
+// `program` is for listings. Writes its progress and its errors to standard error; nothing when it fails.
+std::optional<Allocated> allocate(const Allocation& wanted, const std::string& program);
+// Lets the GPUs stay allocated without a hold, until they are released or idle.
+Status keep(const Granted& granted);
 
 // "full memory" or "partial memory 0.5"
 std::string fraction_text(const Allocation& wanted, const Granted& granted);

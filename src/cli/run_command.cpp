@@ -42,10 +42,10 @@ int run_command(const RunOptions& options, const std::string& root) {
         return path.error().code;
     }
     check_open_files();
-    auto allocated = allocate(options.allocation, {options.program.front(), false});
+    auto allocated = allocate(options.allocation, options.program.front());
     if (!allocated) return kFailure;
     const Granted& granted = allocated->granted;
-    Hold& hold = *allocated->hold;
+    Hold& hold = allocated->hold;
     say_banner(granted);
     say_info("Locked " + std::to_string(granted.ordinals.size()) + " GPUs with " +
              fraction_text(options.allocation, granted));

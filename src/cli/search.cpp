@@ -220,15 +220,14 @@ json Search::request_of(const Group& group) const {
     json request = {{"id", group.claim},
                     {"ticket", group.ticket},
                     {"gpus", wanted_.gpus},
-                    {"hold", !purpose_.persistent},
-                    {"persistent", purpose_.persistent},
+                    {"hold", true},
                     {"timeout_s", left_.count()},
                     {"filters", wanted_.filters},
                     {"client",
                      {{"host", host},
                       {"pid", static_cast<uint64_t>(getpid())},
                       {"user", user_name()},
-                      {"program", purpose_.program}}}};
+                      {"program", program_}}}};
     if (wanted_.memory_mib) request["memory_mib"] = *wanted_.memory_mib;
     if (wanted_.fraction) request["fraction"] = *wanted_.fraction;
     for (const std::string& address : group.left_out) request["filters"].push_back("server.addr!=" + address);

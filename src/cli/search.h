@@ -21,7 +21,7 @@ namespace bitfusion::cli {
 
 class Search {
   public:
-    Search(const Allocation& wanted, const AllocationFor& purpose) : wanted_(wanted), purpose_(purpose) {}
+    Search(const Allocation& wanted, const std::string& program) : wanted_(wanted), program_(program) {}
 
     // The servers that answer, best first.
     bool look();
@@ -83,7 +83,7 @@ class Search {
     void cancel_others(const std::string& id);
 
     const Allocation& wanted_;
-    const AllocationFor& purpose_;
+    const std::string& program_;
     std::vector<Candidate> candidates_;
     std::vector<Absent> absent_;
     std::vector<Group> groups_;

@@ -30,13 +30,20 @@ bool matches(const SessionFile& session, const Allocation& wanted) {
 }  // namespace
 
 int request_gpus_command(const RequestOptions& options) {
-    const auto allocated = allocate(options.allocation, {"request_gpus", true});
+    const auto allocated = allocate(options.allocation, "request_gpus");
     if (!allocated) return kFailure;
     const Granted& granted = allocated->granted;
     const auto path = write_session_file(options.file, options.allocation, granted);
     if (!path) {
         say_error(path.error().what);
         release(granted.server, granted.id);
+        return kFailure;
+    }
+    // Until here the GPUs go back when this process dies; from here on the file is who has them.
+    if (const auto kept = keep(granted); !kept) {
+        say_error(kept.error().what);
+        release(granted.server, granted.id);
+        unlink(path->c_str());
         return kFailure;
     }
     say_banner(granted);

@@ -75,6 +75,37 @@ Result<std::string> read_text(const std::string& path) {
     }
 }
 
+Status write_all(const OpenFile& file, const std::string& text, const std::string& path) {
+    for (size_t at = 0; at < text.size();) {
+        const ssize_t written = write(file.get(), text.data() + at, text.size() - at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return trouble("write", path);
+        at += static_cast<size_t>(written);
+    }
+    if (fsync(file.get()) != 0) return trouble("write", path);
+    return {};
+}
+
+// Complete and on the disk, or not there: written beside its place and linked into it, which takes nobody's
+// place. `unique` tells apart what was left beside it by others.
+Status write_once(const std::string& path, const std::string& unique, const std::string& text) {
+    const std::string beside = path + "." + unique;
+    {
+        const OpenFile file(open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (file.get() < 0) return trouble("write", path);
+        auto written = write_all(file, text, path);
+        if (written && link(beside.c_str(), path.c_str()) != 0) written = trouble("write", path);
+        unlink(beside.c_str());
+        if (!written) return written;
+    }
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const OpenFile entry(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // Where a folder cannot be synchronised (some network file systems), its server does that by itself.
+    if (entry.get() >= 0) (void)fsync(entry.get());
+    return {};
+}
+
 // Those of this user in /tmp.
 std::vector<std::string> own_files() {
     std::vector<std::string> found;
@@ -120,14 +151,8 @@ Result<std::string> write_session_file(const std::string& wanted_path, const All
                        {"gpus", wanted.gpus},
                        {"memory_mib", wanted.memory_mib.value_or(0)},
                        {"fraction", wanted.fraction.value_or(0)}};
-    const std::string text = root.dump(2) + "\n";
-    const OpenFile file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (file.get() < 0) return trouble("write", path);
-    if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-        const auto why = trouble("write", path);
-        unlink(path.c_str());
-        return why;
-    }
+    if (auto written = write_once(path, granted.id, root.dump(2) + "\n"); !written)
+        return tl::unexpected(written.error());
     return path;
 }
 

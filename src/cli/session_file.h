@@ -24,7 +24,8 @@ struct SessionFile {
     double fraction = 0;      // as asked: -p
 };
 
-// Creates it; `path` empty: a new file of /tmp. The path.
+// Creates it, complete and on the disk when this returns; `path` empty: a new file of /tmp. The path. What
+// is there already stays and is an error.
 Result<std::string> write_session_file(const std::string& path, const Allocation& wanted,
                                        const Granted& granted);
 // `path` empty: BITFUSION_SESSION_FILE, else the only one in /tmp that this user owns.

@@ -53,6 +53,7 @@ std::string to_json(const Attendance& attendance) {
                  {"leases", attendance.leases},
                  {"heard", attendance.heard},
                  {"used", attendance.used},
+                 {"kept", attendance.kept},
                  {"over", attendance.over},
                  {"ends", attendance.ends}});
 }
@@ -70,6 +71,7 @@ Result<Attendance> attendance_from(const std::string& text) {
         Status read = read_ids(root, "leases", attendance.leases);
         if (read) read = read_ids(root, "heard", attendance.heard);
         if (read) read = read_ids(root, "used", attendance.used);
+        if (read) read = read_ids(root, "kept", attendance.kept);
         if (read) read = read_ids(root, "over", attendance.over);
         if (!read) return tl::unexpected<Error>(read.error());
         const json& ends = root.at("ends");

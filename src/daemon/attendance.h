@@ -23,11 +23,12 @@ struct Attendance {
     std::vector<std::string> leases;          // that it still knows: what they hold is in use
     std::set<std::string> heard;              // leases that gave a sign of life
     std::set<std::string> used;               // leases whose GPUs did something
+    std::set<std::string> kept;               // leases that live without signs of life from now on
     std::set<std::string> over;               // leases whose workers are reaped
     std::map<std::string, std::string> ends;  // leases to end, and why
 
     // Something that cannot wait a second.
-    bool urgent() const { return !over.empty() || !ends.empty(); }
+    bool urgent() const { return !over.empty() || !ends.empty() || !kept.empty(); }
 };
 
 struct Orders {

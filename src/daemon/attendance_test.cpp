@@ -17,6 +17,7 @@ Attendance sample() {
     attendance.leases = {"a", "b"};
     attendance.heard = {"a"};
     attendance.used = {"b"};
+    attendance.kept = {"a", "b"};
     attendance.over = {"c"};
     attendance.ends = {{"d", "released"}};
     return attendance;
@@ -30,6 +31,7 @@ TEST(Attendance, ArrivesAsItWasSent) {
     EXPECT_EQ(read->leases, sample().leases);
     EXPECT_EQ(read->heard, sample().heard);
     EXPECT_EQ(read->used, sample().used);
+    EXPECT_EQ(read->kept, sample().kept);
     EXPECT_EQ(read->over, sample().over);
     EXPECT_EQ(read->ends, sample().ends);
 }

@@ -347,6 +347,8 @@ Task<void> HttpServer::hold(std::shared_ptr<Stream> stream, LeasePointer lease) 
     if (lease->ending) {
         next = last_words(*lease);
         co_await asio::async_write(*stream, asio::buffer(next), kNoThrow);
+    } else if (lease->persistent) {
+        BF_LOG("daemon", kInfo, "lease %s: nobody holds it any more, and it lives on", lease->id.c_str());
     } else if (*lost) {
         BF_LOG("daemon", kWarn, "lease %s: the connection that held it fell silent", lease->id.c_str());
     } else {

@@ -74,6 +74,8 @@ void Leases::mirror() {
                 if (lease->workers.empty()) leases_.erase(id);
             } else if (found->second->state == pool::LeaseState::kEnding) {
                 begin_end(lease, found->second->end_reason);
+            } else {
+                lease->persistent = found->second->persistent;
             }
         }
         for (const pool::Lease& lease : told) {
@@ -185,6 +187,18 @@ void Leases::set_held(const LeasePointer& lease, bool held) {
         BF_LOG("daemon", kInfo, "lease %s: %s", lease->id.c_str(), told.error().what.c_str());
 }
 
+Task<Status> Leases::keep(std::string id, std::chrono::milliseconds patience) {
+    if (auto kept = scheduler_.keep(id); !kept) co_return kept;
+    const bool told = co_await catch_up(patience);
+    const LeasePointer lease = by_id(id);
+    if (!lease || lease->ending)
+        co_return fail("the lease ended: " + (lease ? lease->end_reason : "it is over") + "; ask for another",
+                       409);
+    if (!told || !lease->persistent)
+        co_return fail("no server schedules just now; try again in a few seconds", 503);
+    co_return Status();
+}
+
 void Leases::end(const std::string& id, const std::string& reason) {
     if (auto ended = scheduler_.end(id, reason); !ended)
         BF_LOG("daemon", kWarn, "lease %s cannot be ended: %s", id.c_str(), ended.error().what.c_str());
@@ -249,7 +263,8 @@ void Leases::look_after(const LeasePointer& lease) {
     if (lease->held || !lease->workers.empty()) {
         lease->unheld_since = Clock::now();
         scheduler_.heartbeat(lease->id);
-    } else if (lease->note.must_hold && Clock::now() - lease->unheld_since > kHoldGrace) {
+    } else if (!lease->persistent && lease->note.must_hold &&
+               Clock::now() - lease->unheld_since > kHoldGrace) {
         end(lease->id, "its client did not come to hold it");
     }
 }

@@ -71,7 +71,7 @@ struct Lease {
     std::string owner;  // the pool's client
     LeaseNote note;
     pool::Grant grant;
-    bool persistent = false;
+    bool persistent = false;  // it lives without a hold
     UsageMemory usage;
     std::map<pid_t, int> workers;  // and their slots in the usage memory
     bool ending = false;
@@ -100,6 +100,8 @@ class Leases {
 
     void add_worker(const LeasePointer& lease, pid_t pid, int slot);
     void set_held(const LeasePointer& lease, bool held);
+    // Lets it live on without a hold. Returns when the pool has written that down.
+    Task<Status> keep(std::string id, std::chrono::milliseconds patience);
     // Asks the pool to end it.
     void end(const std::string& id, const std::string& reason);
     // Returns when the lease is gone: workers reaped, memory back in the pool.

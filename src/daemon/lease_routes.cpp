@@ -229,21 +229,39 @@ Reply Api::list_leases(const Asked& asked) {
     return json_reply({{"leases", std::move(list)}});
 }
 
-Task<Reply> Api::hold_lease(Asked asked) {
+Task<Result<LeasePointer>> Api::lease_here(Asked asked) {
     LeasePointer lease = parts_.leases.by_id(asked.id);
     if (!lease) {
         // Another server may have granted it a moment ago.
         const bool asked_pool = co_await parts_.leases.catch_up(kHoldPatience);
         lease = parts_.leases.by_id(asked.id);
         if (!lease && !asked_pool)
-            co_return error_reply(503, "no server schedules just now; try again in a few seconds");
+            co_return fail("no server schedules just now; try again in a few seconds", 503);
     }
-    if (!lease || lease->ending || !may_touch(asked, lease->owner)) co_return error_reply(404, kNoLease);
-    if (lease->held)
+    if (!lease || lease->ending || !may_touch(asked, lease->owner)) co_return fail(kNoLease, 404);
+    co_return lease;
+}
+
+Task<Reply> Api::hold_lease(Asked asked) {
+    auto lease = co_await lease_here(asked);
+    if (!lease) co_return error_reply(lease.error());
+    if ((*lease)->held)
         co_return error_reply(409, "the lease is held by another connection already; close that first");
     Reply reply;
-    reply.hold = lease;
+    reply.hold = *lease;
     co_return reply;
+}
+
+Task<Reply> Api::keep_lease(Asked asked) {
+    const auto change = object_of(asked);
+    if (!change) co_return error_reply(change.error());
+    if (change->size() != 1 || change->value("persistent", json()) != json(true))
+        co_return error_reply(400, R"(the one change of a lease is {"persistent": true})");
+    auto lease = co_await lease_here(asked);
+    if (!lease) co_return error_reply(lease.error());
+    const Status kept = co_await parts_.leases.keep(asked.id, kHoldPatience);
+    if (!kept) co_return error_reply(kept.error());
+    co_return json_reply({{"id", asked.id}, {"state", "active"}, {"persistent", true}});
 }
 
 }  // namespace bitfusion::daemon

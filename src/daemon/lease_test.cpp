@@ -202,5 +202,26 @@ TEST_F(LeaseTest, AnotherManagerFindsOnlyPersistentLeases) {
     next.close();
 }
 
+// Runs the loop until the coroutine has returned.
+Status status_of(asio::io_context& io, Task<Status> task) {
+    std::optional<Status> status;
+    asio::co_spawn(io, std::move(task),
+                   [&](const std::exception_ptr&, Status got) { status = std::move(got); });
+    while (!status) io.run_one();
+    return *status;
+}
+
+TEST_F(LeaseTest, IsKeptUntilItEnds) {
+    const auto lease = acquire({1, 1024, {}});
+    ASSERT_TRUE(lease);
+    EXPECT_FALSE(lease->persistent);
+    const Status kept = status_of(io_, leases_->keep(lease->id, std::chrono::seconds(0)));
+    ASSERT_TRUE(kept) << kept.error().what;
+    EXPECT_TRUE(lease->persistent);
+    EXPECT_TRUE(scheduler_->pool()->lease(lease->id)->persistent);
+    leases_->end(lease->id, "test");
+    EXPECT_EQ(status_of(io_, leases_->keep(lease->id, std::chrono::seconds(0))).error().code, 404);
+}
+
 }  // namespace
 }  // namespace bitfusion::daemon

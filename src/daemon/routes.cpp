@@ -85,6 +85,7 @@ const std::vector<Route>& routes() {
             {verb::post, "/v1/claim_id", Role::kClient, &Api::claim_id},
             {verb::get, "/v1/leases", Role::kClient, &Api::list_leases},
             {verb::post, "/v1/leases", Role::kClient, nullptr, &Api::create_lease},
+            {verb::put, "/v1/leases/{id}", Role::kClient, nullptr, &Api::keep_lease},
             {verb::delete_, "/v1/leases/{id}", Role::kClient, nullptr, &Api::delete_lease},
             {verb::get, "/v1/leases/{id}/hold", Role::kClient, nullptr, &Api::hold_lease},
             {verb::get, "/v1/claims", Role::kClient, &Api::list_claims},

@@ -169,6 +169,7 @@ class Api {
     Task<Reply> create_lease(Asked asked);
     Task<Reply> delete_lease(Asked asked);
     Task<Reply> hold_lease(Asked asked);
+    Task<Reply> keep_lease(Asked asked);
     Reply get_claim(const Asked& asked);
     Reply delete_claim(const Asked& asked);
     Reply list_claims(const Asked& asked);
@@ -224,6 +225,8 @@ class Api {
     Result<nlohmann::json> grant_of(const pool::Lease& lease, const std::string& local_ip);
     Reply granted(const pool::Lease& lease, const std::string& local_ip, unsigned status);
     Task<void> over(std::string lease);
+    // The lease of the path, if this server has it and the caller may touch it.
+    Task<Result<LeasePointer>> lease_here(Asked asked);
     Task<Reply> let_join(ApiRequest request);
     // A certificate for the request in this body: by this server's own authority, or by whoever has it.
     Task<Reply> sign_somewhere(std::string body);

@@ -217,6 +217,10 @@ Result<Orders> Scheduler::attend(const Attendance& attendance) {
         };
         Orders orders;
         if (auto arrived = arrive(pool, attendance, now); !arrived) orders.error = arrived.error().what;
+        // Before what ends: who wanted both wanted the end.
+        for (const std::string& lease : attendance.kept) {
+            if (own(lease)) (void)pool.keep(lease, now);
+        }
         for (const auto& [lease, reason] : attendance.ends) {
             if (own(lease)) pool.end(lease, reason, now);
         }
@@ -285,6 +289,7 @@ Task<Status> Scheduler::tell_leader(const std::string& leader) {
     for (const auto& [lease, reason] : told.ends) attendance_.ends.erase(lease);
     for (const std::string& lease : told.heard) attendance_.heard.erase(lease);
     for (const std::string& lease : told.used) attendance_.used.erase(lease);
+    for (const std::string& lease : told.kept) attendance_.kept.erase(lease);
     mine_ = std::move(orders->leases);
     orders_ = std::move(*orders);
     co_return Status();
@@ -342,6 +347,14 @@ Status Scheduler::used(const std::string& lease) {
         return {};
     }
     return run([&](pool::Pool& pool, pool::Time now) { return pool.used(lease, now); });
+}
+
+Status Scheduler::keep(const std::string& lease) {
+    if (!ledger_ && peer_ != nullptr) {
+        attendance_.kept.insert(lease);
+        return {};
+    }
+    return run([&](pool::Pool& pool, pool::Time now) { return pool.keep(lease, now); });
 }
 
 Status Scheduler::end(const std::string& lease, const std::string& reason) {
@@ -422,6 +435,7 @@ void Scheduler::hand_over() {
     const Attendance before = std::exchange(attendance_, Attendance());
     attendance_.server = before.server;
     attendance_.leaving = before.leaving;
+    for (const std::string& lease : before.kept) (void)keep(lease);
     for (const std::string& lease : before.over) (void)over(lease);
     for (const auto& [lease, reason] : before.ends) (void)end(lease, reason);
 }

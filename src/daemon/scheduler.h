@@ -71,6 +71,8 @@ class Scheduler {
     Status cancel(const std::string& claim);
     Status heartbeat(const std::string& lease);
     Status used(const std::string& lease);
+    // Where another server schedules: known to it when catch_up() has returned true.
+    Status keep(const std::string& lease);
     Status end(const std::string& lease, const std::string& reason);
     Status over(const std::string& lease);
 

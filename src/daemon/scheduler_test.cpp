@@ -108,6 +108,20 @@ TEST_F(Scheduling, AProcessThatBeginsAgainEndsTheProgramsOfTheOneBefore) {
     EXPECT_TRUE(goes_on("session"));
 }
 
+TEST_F(Scheduling, WhatIsKeptOutlivesTheProcessAndWhatEndsAsWellDoesNot) {
+    report(from("first"));
+    grant("kept");
+    grant("given up");
+    Attendance attendance = from("first", {"kept", "given up"});
+    attendance.kept = {"kept", "given up", "of nobody"};
+    attendance.ends = {{"given up", "released"}};
+    report(attendance);
+    EXPECT_TRUE(scheduler_->pool()->lease("kept")->persistent);
+    EXPECT_FALSE(goes_on("given up"));
+    report(from("second"));
+    EXPECT_TRUE(goes_on("kept"));
+}
+
 TEST_F(Scheduling, WhatWasGrantedAfterAProcessDiedIsServedByTheNext) {
     report(from("first"));
     grant("program");

@@ -29,7 +29,7 @@ struct Claim {
     std::vector<Filter> filters;       // at most 32
     std::vector<std::string> servers;  // ids or addresses of the servers that may serve it; empty: all
     std::chrono::milliseconds timeout{std::chrono::minutes(30)};  // how long it may wait; 0: not at all
-    bool persistent = false;  // of request_gpus: the lease lives without signs of life until released or idle
+    bool persistent = false;  // the lease lives without signs of life until released or idle
     std::string note;  // the caller's own, at most 16 KiB; kept with claim and lease, never looked into
     Turn turn;
 };

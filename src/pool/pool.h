@@ -130,6 +130,8 @@ class Pool {
 
     // -- leases
     Status heartbeat(const std::string& lease, Time now);
+    // It lives without signs of life from now on, until it is released or idle.
+    Status keep(const std::string& lease, Time now);
     // Its GPUs did something: the idle limit counts from now.
     Status used(const std::string& lease, Time now);
     // Whoever ends it, it ends once: the first reason stays. A lease that is gone already is no error.

@@ -118,6 +118,20 @@ Status Pool::heartbeat(const std::string& lease, Time now) {
     return {};
 }
 
+Status Pool::keep(const std::string& lease, Time now) {
+    book_->advance(now);
+    const auto found = book_->leases.find(lease);
+    if (found == book_->leases.end()) return unknown(lease);
+    LeaseEntry& entry = found->second;
+    if (entry.lease.state == LeaseState::kEnding)
+        return fail("the lease ended: " + entry.lease.end_reason, 409);
+    entry.heard = book_->now;
+    if (entry.lease.persistent) return {};
+    entry.lease.persistent = true;
+    book_->change(entry.lease);
+    return {};
+}
+
 Status Pool::used(const std::string& lease, Time now) {
     book_->advance(now);
     const auto found = book_->leases.find(lease);

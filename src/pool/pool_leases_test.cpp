@@ -69,6 +69,31 @@ TEST_F(PoolLeases, OfALostClientEndWithinItsLimit) {
     EXPECT_EQ(notices(), "");
 }
 
+TEST_F(PoolLeases, ThatAreKeptLiveWithoutSignsOfLife) {
+    add_server("a", {100, 100});
+    add_client("c");
+    ask("kept", "c", kWhole);
+    ask("lost", "c", kWhole);
+    pool.take_effects();
+    const Time start = now;
+    expect_ok(pool.keep("kept", now));
+    expect_ok(pool.keep("kept", now));
+    EXPECT_EQ(pool.take_effects().changes.size(), 1u) << "it is written down once";
+    EXPECT_EQ(pool.keep("unknown", now).error().code, 404);
+    pool.tick(now = start + minutes(10));
+    EXPECT_EQ(notices(), "ending lost; ");
+    EXPECT_EQ(pool.keep("lost", now).error().code, 409);
+    EXPECT_FALSE(pool.lease("lost")->persistent);
+    EXPECT_TRUE(restored().lease("kept")->persistent);
+    pool.tick(now = start + std::chrono::hours(1000));
+    EXPECT_EQ(notices(), "");
+    Settings settings;
+    settings.idle_limit = minutes(30);
+    expect_ok(pool.set_settings(settings, now));
+    pool.tick(now);
+    EXPECT_EQ(notices(), "ending kept; ");
+}
+
 TEST_F(PoolLeases, ThatAreIdleEndWhereThatIsOn) {
     add_server("a", {100, 100});
     add_client("c");

@@ -165,5 +165,112 @@ class PoolsOfOne(WithManager):
         self.wait_for_no_lease()
 
 
+class RequestGpus(WithManager):
+    """It holds its lease until the session file is there, and nothing is left of one that dies before."""
+
+    def setUp(self):
+        super().setUp()
+        scratch = tempfile.TemporaryDirectory(prefix="bitfusion-e2e-")
+        self.addCleanup(scratch.cleanup)
+        self.folder = scratch.name
+        self.file = os.path.join(self.folder, "session")
+
+    def killed_at(self, pattern, decision):
+        """The lease of a request_gpus that is killed while it waits for the answer to such a request."""
+        relay = Relay(self.manager, on(pattern, decision))
+        self.addCleanup(relay.close)
+        process = subprocess.Popen([BITFUSION, "request_gpus", "-n", "1", "-f", self.file], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=clean_environment(BITFUSION_SERVERS=relay.address))
+        self.assertTrue(relay.kept.wait(DEADLINE), self.manager.log())
+        wait_until(lambda: self.manager.leases()[0]["held"], "its lease is held")
+        lease, = self.manager.leases()
+        process.kill()
+        output = process.communicate(timeout=DEADLINE)[0]
+        self.assertEqual(output, b"")
+        return lease
+
+    def test_killed_before_the_file_is_written(self):
+        lease = self.killed_at("GET /v1/leases/[^/]+/hold ", "mute")
+        self.assertFalse(lease["persistent"])
+        self.assertEqual(os.listdir(self.folder), [])
+        self.wait_for_no_lease()
+
+    def test_killed_when_the_file_is_written_and_nobody_knows(self):
+        lease = self.killed_at("PUT /v1/leases/", "keep")
+        self.assertFalse(lease["persistent"])
+        self.wait_for_no_lease()
+        self.assertEqual(os.listdir(self.folder), ["session"])
+        # What is left of it is taken away as usual, and makes room for the next.
+        result = self.run_cli("release_gpus", "-f", self.file)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_what_is_written_stays_and_lives_without_anybody(self):
+        result = self.run_cli("request_gpus", "-n", "1", "-f", self.file)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(os.listdir(self.folder), ["session"])
+        wait_until(lambda: not self.manager.leases()[0]["held"], "nobody holds it")
+        self.assertTrue(self.manager.leases()[0]["persistent"])
+        # Another request notices that the connection was closed at the latest.
+        self.assertEqual(self.run_cli("run", "-n", "1", "--", "true").returncode, 0)
+        self.assertEqual(len(self.manager.leases()), 1)
+        self.assertEqual(self.run_cli("release_gpus", "-f", self.file).returncode, 0)
+        self.assertEqual(self.manager.leases(), [])
+
+    def test_no_file_no_gpus(self):
+        taken = os.path.join(self.folder, "taken")
+        with open(taken, "w") as out:
+            out.write("mine")
+        os.mkfifo(os.path.join(self.folder, "fifo"))
+        for path, why in ((taken, "File exists"), (os.path.join(self.folder, "fifo"), "File exists"),
+                          (os.path.join(self.folder, "no", "folder"), "No such file or directory"),
+                          (os.path.join(taken, "file"), "Not a directory")):
+            result = self.run_cli("request_gpus", "-n", "1", "-f", path)
+            self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+            self.assertIn("cannot write the session file %s: %s; name another with --file" % (path, why), result.stderr)
+            self.wait_for_no_lease()
+        with open(taken) as back:
+            self.assertEqual(back.read(), "mine")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["fifo", "taken"])
+
+    def test_a_server_that_cannot_write_it_down_keeps_nothing(self):
+        relay = Relay(self.manager, on("PUT /v1/leases/", "drop"))
+        self.addCleanup(relay.close)
+        result = self.run_cli("request_gpus", "-n", "1", "-f", self.file, environment={"BITFUSION_SERVERS": relay.address})
+        self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+        self.assertEqual(os.listdir(self.folder), [])
+        self.wait_for_no_lease()
+
+    def test_only_that_one_change_of_a_lease(self):
+        lease = self.manager.lease(memory_mib=64)["id"]
+        for body in ({}, {"persistent": False}, {"persistent": 1}, {"persistent": True, "hold": False}, []):
+            self.assertEqual(self.manager.ask("PUT", "/v1/leases/" + lease, body)[0], 400, body)
+        self.assertFalse(self.manager.leases()[0]["persistent"])
+        self.assertEqual(self.manager.ask("PUT", "/v1/leases/" + lease, {"persistent": True})[0], 200)
+        self.assertTrue(self.manager.leases()[0]["persistent"])
+        self.assertEqual(self.manager.ask("DELETE", "/v1/leases/" + lease)[0], 200)
+        self.assertEqual(self.manager.ask("PUT", "/v1/leases/" + lease, {"persistent": True})[0], 404)
+
+
+class RequestGpusOfAnyServer(WithCluster):
+    def test_each_server_keeps_what_it_has(self):
+        for number, manager in enumerate(self.managers):
+            path = os.path.join(self.states.name, "session%d" % number)
+            result = self.run_cli("request_gpus", "-n", "1", "-f", path, "--filter", "server.addr=" + manager.control,
+                                  environment={"BITFUSION_SERVERS": self.managers[1 - number].control})
+            self.assertEqual(result.returncode, 0, result.stderr)
+            wait_until(lambda manager=manager: not manager.leases()[0]["held"], "nobody holds it")
+            self.assertTrue(manager.leases()[0]["persistent"])
+            rows = self.managers[self.leader()].ask("GET", "/v1/sessions")[1]["sessions"]
+            self.assertTrue(all(row["persistent"] and row["state"] == "active" for row in rows), rows)
+            self.assertEqual(len(rows), number + 1)
+        for number in range(2):
+            result = self.run_cli("release_gpus", "-f", os.path.join(self.states.name, "session%d" % number))
+            self.assertEqual(result.returncode, 0, result.stderr)
+        for manager in self.managers:
+            self.assertEqual(manager.leases(), [])
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
