@@ -35,6 +35,7 @@ EXTRAS = {
     "slurm/task-prolog.sh": "share/bitfusion/slurm/task-prolog.sh",
     "slurm/task-epilog.sh": "share/bitfusion/slurm/task-epilog.sh",
     "slurm/epilog.sh": "share/bitfusion/slurm/epilog.sh",
+    "slurm/slurm.yaml": "share/bitfusion/slurm/slurm.yaml",
     "prometheus/prometheus.yml": "share/bitfusion/prometheus/prometheus.yml",
     "prometheus/bitfusion-alerts.yml": "share/bitfusion/prometheus/bitfusion-alerts.yml",
     "prometheus/bitfusion-grafana.json": "share/bitfusion/prometheus/bitfusion-grafana.json",

@@ -12,7 +12,10 @@ set -eu
 # What to ask for, and how long to wait in the pool's queue.
 : "${BITFUSION_ASK:=-n 1 -p 0.5 --timeout 1h}"
 
-export BITFUSION_SESSION_FILE=/tmp/bitfusion-slurm-$SLURM_JOB_ID
+# Where the sessions' files are: the same for all scripts here (docs/slurm.md).
+settings=${BITFUSION_SLURM_SETTINGS:-/etc/bitfusion/slurm.yaml}
+folder=$(sed -n 's/^session-folder: *\(\/[^ ]*\) *$/\1/p' "$settings" 2> /dev/null | tail -n 1)
+export BITFUSION_SESSION_FILE=${folder:-/tmp}/bitfusion-slurm-$SLURM_JOB_ID
 
 give_back() {
     if [ -e "$BITFUSION_SESSION_FILE" ]; then bitfusion release_gpus; fi

@@ -6,7 +6,10 @@
 [ -n "${BITFUSION_ASK:-}" ] || exit 0
 
 PATH=$PATH:$(dirname "$0")/../../../bin  # the bundle's, where no other is installed
-file=/tmp/bitfusion-slurm-$SLURM_JOB_ID-$SLURM_STEP_ID-$SLURM_PROCID
+# Where the sessions' files are: the same for all scripts here (docs/slurm.md).
+settings=${BITFUSION_SLURM_SETTINGS:-/etc/bitfusion/slurm.yaml}
+folder=$(sed -n 's/^session-folder: *\(\/[^ ]*\) *$/\1/p' "$settings" 2> /dev/null | tail -n 1)
+file=${folder:-/tmp}/bitfusion-slurm-$SLURM_JOB_ID-$SLURM_STEP_ID-$SLURM_PROCID
 # shellcheck disable=SC2086  # several words
 if ! bitfusion request_gpus $BITFUSION_ASK --file "$file" > /dev/null; then
     echo "print no GPUs of the pool: see the lines above; BITFUSION_ASK is '$BITFUSION_ASK'"

@@ -78,6 +78,7 @@ class Slurm(WithManager):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         os.chmod(self.folder, 0o755)
+        self.settings = os.path.join(self.folder, "slurm.yaml")
         self.started = []
         self.addCleanup(self.stop_all)
         self.start_slurm()
@@ -105,6 +106,7 @@ class Slurm(WithManager):
 
     def variables(self, **more):
         return clean_environment(SLURM_CONF=os.path.join(self.folder, "slurm.conf"), BITFUSION_SERVERS=self.manager.control,
+                                 BITFUSION_SLURM_SETTINGS=self.settings,
                                  PATH=os.path.abspath(os.path.dirname(BITFUSION)) + ":" + os.environ["PATH"], **more)
 
     def start_slurm(self):
@@ -115,8 +117,10 @@ class Slurm(WithManager):
                                                       folder=self.folder))
         # SLURM runs them with an environment of its own making.
         for name in ("task-prolog", "task-epilog", "epilog"):
-            self.write(name, "#!/bin/sh\nexport PATH=%s:$PATH BITFUSION_SERVERS=%s\nexec %s/%s.sh 2>> %s/%s.log\n" % (
-                os.path.abspath(os.path.dirname(BITFUSION)), self.manager.control, SCRIPTS, name, self.folder, name), 0o755)
+            self.write(name, "#!/bin/sh\nexport PATH=%s:$PATH BITFUSION_SERVERS=%s BITFUSION_SLURM_SETTINGS=%s\n"
+                       "exec %s/%s.sh 2>> %s/%s.log\n" % (
+                           os.path.abspath(os.path.dirname(BITFUSION)), self.manager.control, self.settings, SCRIPTS, name,
+                           self.folder, name), 0o755)
         key = os.path.join(self.folder, "munge.key")
         subprocess.run([path_of("mungekey"), "--create", "--keyfile", key], check=True, capture_output=True)
         self.start("munged", "--foreground", "--force", "--key-file", key, "--socket", self.folder + "/munge.socket", "--pid-file",
@@ -191,6 +195,24 @@ class Slurm(WithManager):
             wait_until(lambda: not self.manager.leases(), "the GPUs are back %s%s" % (how, self.logs()))
             wait_until(lambda: not self.left(job), "its file is gone")
         self.assertEqual(self.slurm("sinfo", "-h", "-o", "%t").stdout.strip(), "idle")
+
+    def test_all_scripts_look_where_the_one_setting_says(self):
+        sessions = os.path.join(self.folder, "sessions")
+        os.mkdir(sessions)
+        os.chmod(sessions, 0o1777)
+        self.write("slurm.yaml", "# of this cluster\nsession-folder: %s\n" % sessions)
+        job = self.submit(SCRIPTS + "/job.sh", "sh", "-c", "echo $BITFUSION_SESSION_FILE; echo up; exec sleep 600")
+        wait_until(lambda: "\nup\n" in self.output(job), "the job runs " + self.output(job))
+        file = os.path.join(sessions, "bitfusion-slurm-" + job)
+        self.assertIn("\n%s\n" % file, self.output(job))
+        self.assertEqual((os.listdir(sessions), self.left(job)), ([os.path.basename(file)], []))
+        self.assertEqual(self.slurm("scancel", "--full", "--signal=KILL", job).returncode, 0)
+        wait_until(lambda: not self.manager.leases(), "the epilog has given back" + self.logs())
+        wait_until(lambda: not os.listdir(sessions), "its file is gone")
+        result = self.slurm("srun", "sh", "-c", "echo $BITFUSION_SESSION_FILE", BITFUSION_ASK="-n 1 -p 0.5 --timeout 60")
+        self.assertEqual(result.returncode, 0, result.stderr + self.logs())
+        self.assertTrue(result.stdout.startswith(sessions + "/bitfusion-slurm-"), result.stdout)
+        wait_until(lambda: not self.manager.leases() and not os.listdir(sessions), "the task's epilog has given back")
 
     def test_tasks_that_know_nothing_get_gpus_from_the_prolog(self):
         result = self.slurm("srun", "-n", "2", sys.executable, "-c", COMPUTES, BITFUSION_ASK="-n 1 -p 0.5 --timeout 60")
