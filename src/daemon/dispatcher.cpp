@@ -89,6 +89,7 @@ std::string grant_text(const Lease& lease, const wire::Hello& hello, const Repor
     line("process", std::to_string(hello.process));
     line("capabilities", std::to_string(hello.capabilities));
     line("slot", std::to_string(worker.slot));
+    line("mapped_memory", std::to_string(settings.mapped_memory));
     line("shared_folder", settings.shared_folder);
     line("image_cache", settings.state_dir.empty() ? "" : settings.state_dir + "/images");
     line("image_cache_bytes", std::to_string(settings.image_cache));

@@ -14,6 +14,8 @@
 namespace bitfusion::daemon {
 namespace {
 
+constexpr uint64_t kMostMappedMemory = uint64_t{8} << 30;  // what a worker allows at all
+
 Result<uint64_t> parse_number(const std::string& text, uint64_t most) {
     uint64_t value = 0;
     const char* end = text.data() + text.size();
@@ -82,6 +84,11 @@ Status apply(const std::string& key, const std::string& value, Settings* setting
         auto bytes = parse_bytes(value);
         if (!bytes) return tl::unexpected(bytes.error());
         settings->image_cache = *bytes;
+    } else if (key == "mapped-memory") {
+        auto bytes = parse_bytes(value);
+        if (!bytes) return tl::unexpected(bytes.error());
+        if (*bytes > kMostMappedMemory) return fail("at most 8GiB are expected");
+        settings->mapped_memory = *bytes;
     } else if (key == "software-capability") {
         const size_t dot = value.find('.');
         auto major = parse_number(value.substr(0, dot), 12);
@@ -195,6 +202,10 @@ const std::vector<SettingRow>& setting_rows() {
          "how much of the disk code images of earlier sessions may take, in the state folder, so that "
          "programs "
          "start faster; 0: none are kept"},
+        {"mapped-memory", "8GiB",
+         "how much of this server's RAM the mapped pinned memory of one program may take, where it is not "
+         "the "
+         "program's own that is shared; each page counts twice, for there is a copy of it; 0: none"},
         {"shared-folder", "",
          "folder that containers of this machine mount too, to share memory with their workers instead of "
          "using the network; clients name it in BITFUSION_SHARED_FOLDER. Empty: /run/bitfusion if it is "

@@ -32,10 +32,11 @@ struct Settings {
     std::string port_file;  // empty: none
     std::string state_dir;  // empty: by whoever runs it
     bool insecure = false;
-    std::string advertise;      // address for others; empty: the one they came by
-    std::string server_name;    // empty: the host's
-    uint64_t image_cache = 0;   // bytes of code images that are kept in the state folder; 0: none
-    std::string shared_folder;  // where local clients find their workers' memory; empty: the usual places
+    std::string advertise;       // address for others; empty: the one they came by
+    std::string server_name;     // empty: the host's
+    uint64_t image_cache = 0;    // bytes of code images that are kept in the state folder; 0: none
+    uint64_t mapped_memory = 0;  // bytes of this machine's RAM for the mapped memory of one program
+    std::string shared_folder;   // where local clients find their workers' memory; empty: the usual places
     std::set<std::string> roles;
     std::chrono::seconds metrics_interval{10};
     uint32_t history_series = 1024;

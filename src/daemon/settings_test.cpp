@@ -18,6 +18,7 @@ TEST(Settings, Defaults) {
     EXPECT_EQ(settings->software_capability, 89u);
     EXPECT_EQ(settings->software_launch_limit, std::chrono::seconds(0));
     EXPECT_EQ(settings->auto_release_timeout, std::chrono::minutes(10));
+    EXPECT_EQ(settings->mapped_memory, UINT64_C(8) << 30);
 }
 
 TEST(Settings, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
@@ -46,6 +47,10 @@ TEST(Settings, AWrongValueNamesItsOrigin) {
         EXPECT_FALSE(resolve_settings({{"software-capability", wrong}}, nothing, {})) << wrong;
     EXPECT_EQ(resolve_settings({{"software-capability", "9.0"}}, nothing, {})->software_capability, 90u);
     EXPECT_FALSE(resolve_settings({{"auto-release-timeout", "0"}}, nothing, {}));
+    for (const char* wrong : {"", "-1", "1G1", "8193MiB", "99999999999999999999"})
+        EXPECT_FALSE(resolve_settings({{"mapped-memory", wrong}}, nothing, {})) << wrong;
+    EXPECT_EQ(resolve_settings({{"mapped-memory", "0"}}, nothing, {})->mapped_memory, 0u);
+    EXPECT_EQ(resolve_settings({{"mapped-memory", "20MiB"}}, nothing, {})->mapped_memory, UINT64_C(20) << 20);
 }
 
 TEST(Settings, YamlFile) {

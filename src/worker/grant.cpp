@@ -63,6 +63,8 @@ Result<Grant> parse_grant(const std::string& text) {
             good = number(value, &grant.capabilities);
         else if (key == "slot")
             good = number(value, &grant.slot) && grant.slot >= 0 && grant.slot < wire::Usage::kMostWorkers;
+        else if (key == "mapped_memory")
+            good = number(value, &grant.mapped_memory);
         else if (key == "shared_folder")
             grant.shared_folder = value;
         else if (key == "image_cache")

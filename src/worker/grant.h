@@ -22,7 +22,8 @@ struct Grant {
     std::string program;
     uint32_t process = 0;  // pid on the client
     uint64_t capabilities = 0;
-    int slot = 0;               // of this worker in the lease's usage memory
+    int slot = 0;                                // of this worker in the lease's usage memory
+    uint64_t mapped_memory = uint64_t{8} << 30;  // bytes of RAM for the session's mirrors (mirror.h)
     std::string shared_folder;  // where the client may find shared memory; empty: the usual places
     std::string image_cache;    // folder of code images; empty: none are kept
     uint64_t image_cache_bytes = 0;

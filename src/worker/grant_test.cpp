@@ -12,7 +12,7 @@ namespace {
 TEST(Grant, AWholeOneIsRead) {
     const auto grant = parse_grant(
         "backend=real\ndevices=3,0\nmemory_mib=1024\nlease=abc\nprogram=python3 -m train=1\nprocess=4711\n"
-        "capabilities=5\nsoftware_gpus=2\nsoftware_memory=1048576\n");
+        "capabilities=5\nsoftware_gpus=2\nsoftware_memory=1048576\nmapped_memory=4096\n");
     ASSERT_TRUE(grant) << grant.error().what;
     EXPECT_EQ(grant->backend, "real");
     EXPECT_EQ(grant->devices, (std::vector<int>{3, 0})) << "in the session's order";
@@ -23,6 +23,7 @@ TEST(Grant, AWholeOneIsRead) {
     EXPECT_EQ(grant->capabilities, 5u);
     EXPECT_EQ(grant->software_gpus, 2);
     EXPECT_EQ(grant->software_memory, 1048576u);
+    EXPECT_EQ(grant->mapped_memory, 4096u);
 }
 
 TEST(Grant, WhatIsUnknownIsPassedOver) {

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/log.h"
@@ -42,33 +40,16 @@ void store_words(uint8_t* target, const uint8_t* source, size_t bytes) {
     }
 }
 
-constexpr const char* kLimitVariable = "BITFUSION_WORKER_MAPPED_MIB";
-
-// The server's RAM that a session's mirrors may take, both copies of every page: as its administrator says,
-// in MiB.
-uint64_t most_ram() {
-    constexpr uint64_t kUsual = 2 * Mirrors::kMostBytes;
-    const char* const text = getenv(kLimitVariable);
-    if (text == nullptr) return kUsual;
-    uint64_t mib = 0;
-    const char* const end = text + strlen(text);
-    const auto [at, error] = std::from_chars(text, end, mib);
-    if (error == std::errc() && at == end && at != text) return std::min(mib, kUsual >> 20) << 20;
-    BF_LOG("worker", kWarn, "%s is '%s' and must be a number of MiB; %llu are taken", kLimitVariable, text,
-           static_cast<unsigned long long>(kUsual >> 20));
-    return kUsual;
-}
-
-bool fits(uint64_t bytes, uint64_t taken) {
-    const uint64_t most = most_ram();
+// `most`: of RAM, for both copies of every page.
+bool fits(uint64_t bytes, uint64_t taken, uint64_t most) {
     if (taken <= most / 2 && bytes <= most / 2 - taken) return true;
     static std::atomic_flag said = ATOMIC_FLAG_INIT;  // a program may try without end
     if (!said.test_and_set()) {
         BF_LOG(
             "worker", kWarn,
             "a program's mapped memory would take more than %llu MiB of this server's RAM, and is refused; "
-            "set %s for the manager to allow another amount",
-            static_cast<unsigned long long>(most >> 20), kLimitVariable);
+            "set mapped-memory of the manager to allow another amount",
+            static_cast<unsigned long long>(most >> 20));
     }
     return false;
 }
@@ -77,7 +58,7 @@ bool fits(uint64_t bytes, uint64_t taken) {
 
 CUresult Mirrors::map(uint64_t wish, uint64_t bytes, CUdeviceptr* device) {
     if (bytes == 0 || bytes % kPage != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (!fits(bytes, bytes_) || mirrors_.size() >= kMost) return CUDA_ERROR_OUT_OF_MEMORY;
+    if (!fits(bytes, bytes_, most_ram_) || mirrors_.size() >= kMost) return CUDA_ERROR_OUT_OF_MEMORY;
     Mirror mirror{map_at(wish, bytes, kAnonymous), map_at(0, bytes, kAnonymous), bytes};
     CUresult result =
         mirror.pages == nullptr || mirror.known == nullptr ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;

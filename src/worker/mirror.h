@@ -8,6 +8,7 @@
 // because these pages are the server's RAM. One thread: the worker's dispatch thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -26,7 +27,9 @@ class Mirrors {
     static constexpr uint64_t kMostBytes = uint64_t{4} << 30;  // of a session
     static constexpr size_t kMost = 16384;                     // each is a mapping of the kernel's or two
 
-    explicit Mirrors(const DriverTable* driver) : driver_(driver) {}
+    // `most_ram`: of the server's, both copies of every page, at most 2 * kMostBytes.
+    Mirrors(const DriverTable* driver, uint64_t most_ram)
+        : driver_(driver), most_ram_(std::min(most_ram, 2 * kMostBytes)) {}
     // Nothing is unmapped at the end: the session's end is the process's, and the driver would wait for
     // kernels that may never end.
     ~Mirrors() = default;
@@ -60,6 +63,7 @@ class Mirrors {
     const Mirror* find(CUdeviceptr device, uint64_t bytes, uint64_t* offset) const;
 
     const DriverTable* driver_;
+    const uint64_t most_ram_;
     std::map<CUdeviceptr, Mirror> mirrors_;
     std::unordered_map<uint64_t, CUstream> streams_;  // by context
     uint64_t bytes_ = 0;

@@ -35,7 +35,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
     : driver(table),
       grant(std::move(granted)),
       staging(&driver),
-      mirrors(&driver),
+      mirrors(&driver, grant.mapped_memory),
       shared_pages(&driver),
       kept(this),
       graphs(this),

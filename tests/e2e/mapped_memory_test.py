@@ -32,7 +32,7 @@ class Usual(Maps):
 
 
 class Limited(Maps):
-    environment = {"BITFUSION_WORKER_MAPPED_MIB": "20"}
+    arguments = ("--software-gpus", "1", "--mapped-memory", "20MiB")
 
     def test_there_is_as_much_as_is_said(self):
         """20 MiB, of which half are the copies; each worker has its own."""

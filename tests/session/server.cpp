@@ -42,6 +42,11 @@ void renew_soft_driver() {
     open_driver();
 }
 
+uint64_t& mapped_memory() {
+    static uint64_t bytes = worker::Grant().mapped_memory;
+    return bytes;
+}
+
 std::string& image_folder() {
     static std::string folder;
     return folder;
@@ -71,6 +76,7 @@ void Server::serve(std::unique_ptr<link::Link> end) {
     worker::Grant grant;
     for (int i = 0; i < kGpus; ++i) grant.devices.push_back(i);
     grant.memory_mib = kPartitionMib;
+    grant.mapped_memory = mapped_memory();
     grant.program = "session_tests";
     grant.process = kClientProcess;
     census_.join(lease_.get(), static_cast<uint32_t>(getpid()), grant.process, grant.program);

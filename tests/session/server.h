@@ -28,6 +28,9 @@ void renew_soft_driver();
 // Thousands of broken sessions would each log a line; BITFUSION_LOG brings them back.
 void quiet();
 
+// What the workers of this process may take for mirrors, for the tests that set it; bytes.
+uint64_t& mapped_memory();
+
 // Where the workers of this process keep code images, for the tests that set it; empty: nowhere.
 std::string& image_folder();
 
