@@ -25,8 +25,8 @@ struct Granted {
     std::string id;
     std::string server_id;       // in its pool
     std::string server_address;  // under which its pool knows it; empty: not told
-    std::string ticket;  // a secret
-    std::string pin;     // of the data port's key; empty: not encrypted
+    std::string ticket;          // a secret
+    std::string pin;             // of the data port's key; empty: not encrypted
     Endpoint data;
     uint64_t memory_mib = 0;  // per GPU; 0: whole GPUs
     uint64_t smallest_mib = 0;
