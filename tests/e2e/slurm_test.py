@@ -164,7 +164,7 @@ class Slurm(WithManager):
             raise AssertionError(str(error) + self.output(job) + self.logs())
 
     def left(self, job):
-        return glob.glob("/tmp/bitfusion-slurm-%s*" % job)
+        return glob.glob("/tmp/bitfusion-slurm-%s" % job) + glob.glob("/tmp/bitfusion-slurm-%s-*" % job)
 
     def test_steps_of_a_job_share_what_was_asked_for_once(self):
         job = self.submit(SCRIPTS + "/job.sh", sys.executable, "-c", COMPUTES)
