@@ -11,6 +11,9 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <functional>
+
+#include "store/etcd_pulse.h"
 
 namespace bitfusion::store {
 namespace {
@@ -26,41 +29,14 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kMostAnswerBytes = uint64_t{64} << 20;
 // An idle connection may have been closed by the other side; a fresh one costs little.
 constexpr auto kMostIdle = std::chrono::seconds(10);
+constexpr auto kPulse = std::chrono::milliseconds(300);  // within which a node that is alive says so
 
-struct Endpoint {
-    bool tls = false;
-    std::string host;
-    std::string port;
-    std::string text;
-};
-
-Result<Endpoint> parse_endpoint(const std::string& text) {
-    Endpoint endpoint;
-    endpoint.text = text;
-    std::string rest;
-    if (text.starts_with("http://")) {
-        rest = text.substr(7);
-    } else if (text.starts_with("https://")) {
-        endpoint.tls = true;
-        rest = text.substr(8);
-    }
-    if (rest.ends_with('/')) rest.pop_back();
-    const size_t colon = rest.rfind(':');
-    if (colon == std::string::npos || colon == 0 || rest.find_first_of("/@ ") != std::string::npos) {
-        return fail("etcd's endpoint '" + text + "' is not http://HOST:PORT or https://HOST:PORT; correct it",
-                    kMalformed);
-    }
-    endpoint.host = rest.substr(0, colon);
-    endpoint.port = rest.substr(colon + 1);
-    if (endpoint.host.starts_with('[') && endpoint.host.ends_with(']'))
-        endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
-    return endpoint;
-}
-
-// One connection. All functions wait, at most until the deadline.
+// One connection. All functions wait, at most until the deadline; after kEtcdSilence they ask, where they are
+// told whom, whether that is worth it.
 class Connection {
   public:
-    explicit Connection(Endpoint endpoint) : endpoint_(std::move(endpoint)), plain_(io_) {}
+    explicit Connection(EtcdEndpoint endpoint, std::function<bool()> worth_waiting = {})
+        : endpoint_(std::move(endpoint)), worth_waiting_(std::move(worth_waiting)), plain_(io_) {}
     ~Connection() {
         error_code ignored;
         lowest().socket().close(ignored);
@@ -160,9 +136,14 @@ class Connection {
             finished = true;
             result = error;
         };
+        const auto until = Clock::now() + timeout;
         start(done);
         io_.restart();
-        io_.run_for(timeout);
+        io_.run_for(worth_waiting_ ? std::min(timeout, kEtcdSilence) : timeout);
+        if (!finished && Clock::now() < until && worth_waiting_()) {
+            io_.restart();
+            io_.run_until(until);
+        }
         if (finished) return result;
         // The operation's handler refers to this frame: it must have run before it is left.
         error_code ignored;
@@ -173,7 +154,8 @@ class Connection {
     }
 
     asio::io_context io_;
-    Endpoint endpoint_;
+    EtcdEndpoint endpoint_;
+    std::function<bool()> worth_waiting_;
     beast::tcp_stream plain_;
     std::optional<beast::ssl_stream<beast::tcp_stream>> secure_;
     beast::flat_buffer buffer_{1 << 20};
@@ -181,7 +163,7 @@ class Connection {
 
 using Request = http::request<http::string_body>;
 
-Request request_of(const Endpoint& endpoint, const std::string& path, const std::string& body,
+Request request_of(const EtcdEndpoint& endpoint, const std::string& path, const std::string& body,
                    const std::string& token) {
     Request request{http::verb::post, path, 11};
     request.set(http::field::host, endpoint.host + ":" + endpoint.port);
@@ -301,7 +283,7 @@ class LinesOf : public EtcdHttp::Lines {
 
 class EtcdHttpOf : public EtcdHttp {
   public:
-    EtcdHttpOf(EtcdOptions options, std::vector<Endpoint> endpoints)
+    EtcdHttpOf(EtcdOptions options, std::vector<EtcdEndpoint> endpoints)
         : options_(std::move(options)),
           endpoints_(std::move(endpoints)),
           tls_(asio::ssl::context::tls_client) {}
@@ -336,7 +318,7 @@ class EtcdHttpOf : public EtcdHttp {
     Result<std::unique_ptr<Lines>> stream(const std::string& path, const json& body) override {
         Error last;
         for (size_t attempt = 0; attempt < endpoints_.size(); ++attempt) {
-            const Endpoint& endpoint = endpoints_[current_];
+            const EtcdEndpoint& endpoint = endpoints_[current_];
             auto connection = std::make_unique<Connection>(endpoint);
             error_code error = connection->open(tls_, options_.timeout);
             if (!error)
@@ -356,7 +338,7 @@ class EtcdHttpOf : public EtcdHttp {
     }
 
   private:
-    static std::string why_not(const Endpoint& endpoint, error_code error) {
+    static std::string why_not(const EtcdEndpoint& endpoint, error_code error) {
         return "etcd at " + endpoint.text + " does not answer: " + error.message() +
                "; check that it runs and that its address is right";
     }
@@ -375,36 +357,58 @@ class EtcdHttpOf : public EtcdHttp {
 
     Result<json> post_once(const std::string& path, const std::string& body, bool once) {
         Error last;
+        alive_.clear();
+        until_ = Clock::now() + options_.timeout;
         for (size_t attempt = 0; attempt < endpoints_.size(); ++attempt) {
-            const Endpoint& endpoint = endpoints_[current_];
+            const EtcdEndpoint& endpoint = endpoints_[current_];
             bool sent = false;
             auto answer = exchange(endpoint, path, body, once, sent);
             if (answer) return answer;
             last = answer.error();
-            // An answer that is an answer, and what may have happened already, is not tried elsewhere.
-            if (last.code != kUnreachable || (once && sent)) break;
+            // An answer that is an answer is not tried elsewhere.
+            if (last.code != kUnreachable) break;
             connection_.reset();
-            current_ = (current_ + 1) % endpoints_.size();
+            if (!go_on() || (once && sent)) break;  // what may have happened already is not tried either
         }
         return tl::unexpected(last);
     }
 
-    Result<json> exchange(const Endpoint& endpoint, const std::string& path, const std::string& body,
+    // To the next node that is not known to be dead; false: there is none, or no time left.
+    bool go_on() {
+        for (size_t i = 0; i < endpoints_.size(); ++i) {
+            current_ = (current_ + 1) % endpoints_.size();
+            if (alive_.empty() || alive_[current_]) return Clock::now() < until_;
+        }
+        return false;
+    }
+
+    bool is_current_alive() {
+        if (alive_.empty()) alive_ = etcd_nodes_alive(endpoints_, tls_, kPulse);
+        return alive_[current_];
+    }
+
+    // What is left of the time for a request, whichever node is asked.
+    std::chrono::milliseconds left() const {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - Clock::now());
+        return std::max(left, std::chrono::milliseconds(1));
+    }
+
+    Result<json> exchange(const EtcdEndpoint& endpoint, const std::string& path, const std::string& body,
                           bool once, bool& sent) {
         if (connection_ && Clock::now() - used_ > kMostIdle) connection_.reset();
         for (bool fresh = connection_ == nullptr;; fresh = true) {
             if (!connection_) {
-                connection_ = std::make_unique<Connection>(endpoint);
-                if (const error_code error = connection_->open(tls_, options_.timeout)) {
+                connection_ = std::make_unique<Connection>(endpoint, [this] { return is_current_alive(); });
+                if (const error_code error = connection_->open(tls_, left())) {
                     connection_.reset();
                     return fail(why_not(endpoint, error), kUnreachable);
                 }
             }
             sent = true;
-            error_code error = connection_->write(request_of(endpoint, path, body, token_), options_.timeout);
+            error_code error = connection_->write(request_of(endpoint, path, body, token_), left());
             http::response_parser<http::string_body> parser;
             parser.body_limit(kMostAnswerBytes);
-            if (!error) error = connection_->read(parser, options_.timeout);
+            if (!error) error = connection_->read(parser, left());
             used_ = Clock::now();
             if (error) {
                 connection_.reset();
@@ -426,9 +430,11 @@ class EtcdHttpOf : public EtcdHttp {
     }
 
     EtcdOptions options_;
-    std::vector<Endpoint> endpoints_;
+    std::vector<EtcdEndpoint> endpoints_;
     asio::ssl::context tls_;
     size_t current_ = 0;
+    std::vector<bool> alive_;  // of endpoints_, as found while this request was waited for; empty: not asked
+    Clock::time_point until_{};  // for this request
     std::string token_;
     std::unique_ptr<Connection> connection_;
     Clock::time_point used_{};
@@ -437,9 +443,9 @@ class EtcdHttpOf : public EtcdHttp {
 }  // namespace
 
 Result<std::unique_ptr<EtcdHttp>> EtcdHttp::make(const EtcdOptions& options) {
-    std::vector<Endpoint> endpoints;
+    std::vector<EtcdEndpoint> endpoints;
     for (const std::string& text : options.endpoints) {
-        auto endpoint = parse_endpoint(text);
+        auto endpoint = parse_etcd_endpoint(text);
         if (!endpoint) return tl::unexpected(endpoint.error());
         endpoints.push_back(std::move(*endpoint));
     }

@@ -16,6 +16,9 @@
 
 namespace bitfusion::store {
 
+// After so long without an answer nodes are asked whether they are alive.
+constexpr std::chrono::milliseconds kEtcdSilence{700};
+
 class EtcdHttp {
   public:
     // A request that is answered line by line.
@@ -29,8 +32,9 @@ class EtcdHttp {
     static Result<std::unique_ptr<EtcdHttp>> make(const EtcdOptions& options);
     virtual ~EtcdHttp() = default;
 
-    // Tries the endpoints in turn, from the one that answered last. A request that changes something (`once`)
-    // is not repeated when it may have arrived: that is kUnreachable.
+    // Tries the endpoints in turn, from the one that answered last, for EtcdOptions::timeout together; of
+    // nodes that hang or are gone (etcd_pulse.h) it lets go after kEtcdSilence. A request that changes
+    // something (`once`) is not repeated when it may have arrived: that is kUnreachable.
     virtual Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body, bool once) = 0;
     virtual Result<std::unique_ptr<Lines>> stream(const std::string& path, const nlohmann::json& body) = 0;
 };

@@ -208,7 +208,7 @@ class EtcdStore : public Store {
         if (auto why = outage_.now()) return tl::unexpected(std::move(*why));
         const auto begun = std::chrono::steady_clock::now();
         auto answer = http_->post(path, body, once);
-        const bool hung = std::chrono::steady_clock::now() - begun >= timeout_;
+        const bool hung = std::chrono::steady_clock::now() - begun >= std::min(timeout_, kEtcdSilence);
         if (!answer && answer.error().code == kUnreachable && hung) outage_.begin(answer.error());
         return answer;
     }

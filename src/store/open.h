@@ -23,7 +23,7 @@ struct SqliteOptions {
 struct EtcdOptions {
     std::vector<std::string> endpoints;  // "http://10.0.0.7:2379", "https://[fd00::7]:2379"; tried in turn
     std::string prefix = "/bitfusion/";  // of all keys, so that an etcd can serve others besides
-    std::chrono::milliseconds timeout{3000};  // for one request to one endpoint
+    std::chrono::milliseconds timeout{3000};  // for one request, whichever endpoints are tried
     // For https. etcd's HTTP gateway refuses client certificates that have a common name: use one without.
     std::string ca_file;
     std::string certificate_file;
