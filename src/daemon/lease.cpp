@@ -200,8 +200,11 @@ Task<Status> Leases::keep(std::string id, std::chrono::milliseconds patience) {
 }
 
 void Leases::end(const std::string& id, const std::string& reason) {
-    if (auto ended = scheduler_.end(id, reason); !ended)
-        BF_LOG("daemon", kWarn, "lease %s cannot be ended: %s", id.c_str(), ended.error().what.c_str());
+    const LeasePointer lease = by_id(id);
+    const Status ended = scheduler_.end(id, reason);
+    if (!ended && (!lease || lease->unwritten_end.empty()))
+        BF_LOG("daemon", kWarn, "lease %s cannot be ended now: %s", id.c_str(), ended.error().what.c_str());
+    if (lease) lease->unwritten_end = ended ? "" : reason;
     mirror();
 }
 
@@ -255,6 +258,10 @@ void Leases::schedule_tick() {
 
 void Leases::look_after(const LeasePointer& lease) {
     if (lease->ending) return;
+    if (!lease->unwritten_end.empty()) {
+        end(lease->id, std::string(lease->unwritten_end));
+        return;
+    }
     const uint64_t activity = lease->usage->activity.load(std::memory_order_relaxed);
     if (activity != lease->activity) {
         lease->activity = activity;

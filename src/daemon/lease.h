@@ -76,6 +76,7 @@ struct Lease {
     std::map<pid_t, int> workers;  // and their slots in the usage memory
     bool ending = false;
     std::string end_reason;
+    std::string unwritten_end;       // why it is to end, where the pool could not write that down yet
     bool held = false;               // a hold connection is open
     Clock::time_point unheld_since;  // when it last lost its hold, or began
     uint64_t activity = 0;           // as last seen in the usage memory
@@ -102,7 +103,7 @@ class Leases {
     void set_held(const LeasePointer& lease, bool held);
     // Lets it live on without a hold. Returns when the pool has written that down.
     Task<Status> keep(std::string id, std::chrono::milliseconds patience);
-    // Asks the pool to end it.
+    // Asks the pool to end it; again every second, while the pool's store does not answer.
     void end(const std::string& id, const std::string& reason);
     // Returns when the lease is gone: workers reaped, memory back in the pool.
     Task<void> gone(std::string id);

@@ -12,12 +12,40 @@
 namespace bitfusion::daemon {
 namespace {
 
+// A store that does not answer while the test says so.
+class MuteStore : public store::Store {
+  public:
+    explicit MuteStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+    bool mute = false;
+
+    Result<store::Snapshot> read(const std::string& prefix) override {
+        if (mute) return silence();
+        return store_->read(prefix);
+    }
+    Result<store::Commit> commit(const store::Transaction& transaction) override {
+        if (mute) return silence();
+        return store_->commit(transaction);
+    }
+    Result<std::unique_ptr<store::Watch>> watch(const std::string& prefix, uint64_t revision) override {
+        return store_->watch(prefix, revision);
+    }
+    Result<std::unique_ptr<store::Leadership>> campaign(const std::string& role, const std::string& who,
+                                                        std::chrono::seconds time_to_live) override {
+        return store_->campaign(role, who, time_to_live);
+    }
+
+  private:
+    static tl::unexpected<Error> silence() { return fail("the test cut this off", store::kUnreachable); }
+
+    std::unique_ptr<Store> store_;
+};
+
 class LeaseTest : public testing::Test {
   protected:
     LeaseTest() {
         store::SqliteOptions options;
         options.path = folder_ + "/pool.db";
-        store_ = store::open_sqlite(options).value();
+        store_ = std::make_unique<MuteStore>(store::open_sqlite(options).value());
         scheduler_.emplace(io_, *store_);
         leases_.emplace(io_, children_, counters_, *scheduler_);
         scheduler_->set_changed([this] { leases_->mirror(); });
@@ -84,7 +112,7 @@ class LeaseTest : public testing::Test {
     asio::io_context io_;
     Counters counters_;
     Children children_{io_};
-    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<MuteStore> store_;
     std::optional<Scheduler> scheduler_;
     std::optional<Leases> leases_;
     wire::Ticket ticket_{};
@@ -200,6 +228,18 @@ TEST_F(LeaseTest, AnotherManagerFindsOnlyPersistentLeases) {
     }
     EXPECT_EQ(granted, 1u);
     next.close();
+}
+
+TEST_F(LeaseTest, AnEndThatCannotBeWrittenDownIsNotForgotten) {
+    const auto lease = acquire({1, 1024, {}});
+    ASSERT_TRUE(lease);
+    store_->mute = true;
+    leases_->end(lease->id, "its client is gone");
+    EXPECT_FALSE(lease->ending);
+    store_->mute = false;
+    run_until_gone(lease);
+    EXPECT_EQ(free_mib(0), 4096u);
+    EXPECT_EQ(lease->end_reason, "its client is gone");
 }
 
 // Runs the loop until the coroutine has returned.
