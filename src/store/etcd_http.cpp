@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kMostAnswerBytes = uint64_t{64} << 20;
 // An idle connection may have been closed by the other side; a fresh one costs little.
 constexpr auto kMostIdle = std::chrono::seconds(10);
-constexpr auto kPulse = std::chrono::milliseconds(300);  // within which a node that is alive says so
+constexpr auto kPulse = std::chrono::milliseconds(500);  // within which a node that is alive says so
 
 // One connection. All functions wait, at most until the deadline; after kEtcdSilence they ask, where they are
 // told whom, whether that is worth it.

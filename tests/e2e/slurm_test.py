@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from harness import *
-from nvml_test import CUDA
+from nvml_test import CUDA, sanitizer_first
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPTS = os.path.join(ROOT, "packaging", "slurm")
@@ -167,7 +167,7 @@ class Slurm(WithManager):
         return glob.glob("/tmp/bitfusion-slurm-%s" % job) + glob.glob("/tmp/bitfusion-slurm-%s-*" % job)
 
     def test_steps_of_a_job_share_what_was_asked_for_once(self):
-        job = self.submit(SCRIPTS + "/job.sh", sys.executable, "-c", COMPUTES)
+        job = self.submit(SCRIPTS + "/job.sh", *sanitizer_first(), sys.executable, "-c", COMPUTES)
         self.wait_for_end(job)
         text = self.output(job)
         self.assertEqual(text.count("Requested resources:"), 1, text + self.logs())
@@ -215,7 +215,8 @@ class Slurm(WithManager):
         wait_until(lambda: not self.manager.leases() and not os.listdir(sessions), "the task's epilog has given back")
 
     def test_tasks_that_know_nothing_get_gpus_from_the_prolog(self):
-        result = self.slurm("srun", "-n", "2", sys.executable, "-c", COMPUTES, BITFUSION_ASK="-n 1 -p 0.5 --timeout 60")
+        result = self.slurm("srun", "-n", "2", *sanitizer_first(), sys.executable, "-c", COMPUTES,
+                            BITFUSION_ASK="-n 1 -p 0.5 --timeout 60")
         self.assertEqual((result.returncode, result.stdout), (0, "counted\n" * 2), result.stderr + self.logs())
         wait_until(lambda: not self.manager.leases(), "the GPUs are back")
         self.assertEqual(self.manager.counters()["leases_granted"], 2)
