@@ -24,6 +24,9 @@ constexpr uint64_t kPage = 4096;
 constexpr size_t kPiece = 4u << 20;  // of changes in one message
 // Answers with changes after which a synchronisation returns although kernels go on writing.
 constexpr int kMostAnswers = 1024;
+// One address that is free in both processes is worth a few round trips, each this far from the last.
+constexpr int kMostTries = 5;
+constexpr uint64_t kStride = uint64_t{64} << 30;
 constexpr const char* kBadChanges = "the server sent changes whose parts do not fit together";
 
 struct Mapping {
@@ -113,6 +116,27 @@ bool apply(std::span<const uint8_t> runs, std::span<const uint8_t> data) {
     });
 }
 
+// The worker's pages for the program's at `host`. Where they are elsewhere, their numbers must be nobody's
+// here: kernels' addresses may never be taken for the program's own.
+CUresult map_pages(uint64_t host, uint64_t bytes, CUdeviceptr* pages) {
+    uint64_t wish = host;
+    for (int tries = 1; tries <= kMostTries; ++tries) {
+        const CUresult result = call(msg::MirrorMap{wish, bytes},
+                                     [&](const msg::MirrorMap::Reply& reply) { *pages = reply.device; });
+        if (result != CUDA_SUCCESS) return result;
+        if (*pages == host || reserve_addresses(*pages, bytes)) return CUDA_SUCCESS;
+        post(msg::MirrorUnmap{*pages});
+        const uint64_t away = static_cast<uint64_t>(tries) * kStride;
+        wish = free_addresses(host > away ? host - away : 0, bytes);
+    }
+    BF_LOG(
+        "client", kError,
+        "no address of the GPU for pinned memory at %#llx is free in this process; start it without a fixed "
+        "memory layout",
+        static_cast<unsigned long long>(host));
+    return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
 CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
     await_tickets(reinterpret_cast<void*>(range.base), range.bytes);
     Mappings& all = mappings();
@@ -123,12 +147,11 @@ CUresult map_range(const MemoryRange& range, CUdeviceptr* device) {
     }
     const uint64_t offset = range.base % kPage;
     const uint64_t bytes = (offset + range.bytes + kPage - 1) / kPage * kPage;
-    uint64_t pages = 0;
+    CUdeviceptr pages = 0;
     // Counted before the worker counts it: whoever returns from a synchronisation meanwhile asks once too
     // often.
     all.page_bytes += bytes;
-    CUresult result = call(msg::MirrorMap{range.base - offset, bytes},
-                           [&](const msg::MirrorMap::Reply& reply) { pages = reply.device; });
+    CUresult result = map_pages(range.base - offset, bytes, &pages);
     if (result != CUDA_SUCCESS) {
         all.page_bytes -= bytes;
         return result;

@@ -20,6 +20,7 @@ namespace {
 
 // Device memory comes in blocks of this size; reserving whole blocks keeps the list short.
 constexpr uint64_t kBlock = 2u << 20;
+constexpr uint64_t kHighest = uint64_t{1} << 47;
 
 struct Map {
     std::shared_mutex lock;
@@ -136,6 +137,7 @@ bool is_pinned(const void* address, size_t bytes) {
 bool reserve_addresses(uint64_t base, size_t bytes) {
     Map& m = map();
     if (m.trusting.load() || bytes == 0) return true;
+    if (base > kHighest || bytes > kHighest - base) return false;  // no address of a process
     const std::lock_guard<std::mutex> lock(m.reserve_lock);
     const uint64_t end = (base + bytes + kBlock - 1) / kBlock * kBlock;
     for (uint64_t block = base / kBlock * kBlock; block < end; block += kBlock) {
@@ -156,7 +158,16 @@ bool reserve_addresses(uint64_t base, size_t bytes) {
     return true;
 }
 
-void trust_addresses() { map().trusting.store(true); }
+uint64_t free_addresses(uint64_t hint, size_t bytes) {
+    if (bytes > kHighest) return 0;
+    void* got = mmap(reinterpret_cast<void*>(hint), bytes + 2 * kBlock, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (got == MAP_FAILED) return 0;
+    munmap(got, bytes + 2 * kBlock);
+    return (reinterpret_cast<uint64_t>(got) + kBlock - 1) / kBlock * kBlock;
+}
+
+void trust_addresses(bool trust) { map().trusting.store(trust); }
 bool trusts_addresses() { return map().trusting.load(); }
 
 void forget_objects_of(CUcontext context) {

@@ -23,13 +23,13 @@ struct MemoryRange {
     size_t bytes = 0;
     CUcontext context = nullptr;
     CUdevice device = -1;
-    uint64_t id = 0;          // CU_POINTER_ATTRIBUTE_BUFFER_ID: never reused
-    unsigned flags = 0;       // of host memory: as allocated or registered
-    bool registered = false;  // host memory that the program allocated itself
-    size_t mapped_bytes = 0;  // of host memory: what we mmapped, 0 if registered
-    uint64_t owner = 0;       // of a variable: its module or library; of kMapped: the host address
-    uint64_t mapped_at = 0;   // of host memory: its device address, 0 while kernels cannot reach it
-    bool shared = false;      // of host memory: the worker has the same pages (shared_pages.h)
+    uint64_t id = 0;           // CU_POINTER_ATTRIBUTE_BUFFER_ID: never reused
+    unsigned flags = 0;        // of host memory: as allocated or registered
+    bool registered = false;   // host memory that the program allocated itself
+    size_t mapped_bytes = 0;   // of host memory: what we mmapped, 0 if registered
+    uint64_t owner = 0;        // of a variable: its module or library; of kMapped: the host address
+    uint64_t mapped_at = 0;    // of host memory: its device address, 0 while kernels cannot reach it
+    bool shared = false;       // of host memory: the worker has the same pages (shared_pages.h)
 };
 
 void remember_range(MemoryRange range);
@@ -54,8 +54,11 @@ void note_mapping(uint64_t base, uint64_t mapped_at);
 // Takes the numbers [base, base + bytes) out of this process's address space; false when something is there
 // already.
 bool reserve_addresses(uint64_t base, size_t bytes);
+// Where `bytes` are free in this process now, at `hint` if they are there: an address to wish for. Nothing
+// holds it; 0: there is none.
+uint64_t free_addresses(uint64_t hint, size_t bytes);
 // For tests that run client and worker in one process, where device memory is mapped here anyway.
-void trust_addresses();
+void trust_addresses(bool trust = true);
 bool trusts_addresses();
 
 }  // namespace bitfusion::client
