@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <iterator>
 
 #include "base/log.h"
 #include "worker/placement.h"
@@ -16,6 +17,8 @@ namespace {
 
 // Of one answer; its runs may take four times as much again, and both must fit into a message.
 constexpr size_t kMostChanges = 8u << 20;
+// Other messages wait while one is served.
+constexpr uint64_t kMostLooks = 64u << 20;
 
 // A kernel may be polling a word of the target: none is seen half written.
 void store_words(uint8_t* target, const uint8_t* source, size_t bytes) {
@@ -112,21 +115,31 @@ void Mirrors::write(CUdeviceptr device, std::span<const uint8_t> data) {
     store_words(mirror->pages + offset, data.data(), data.size());
 }
 
-bool Mirrors::gather(size_t most, wire::Changes* changes) {
-    for (auto it = mirrors_.lower_bound(next_); it != mirrors_.end(); ++it) {
+bool Mirrors::gather(size_t most, uint64_t looks, wire::Changes* changes) {
+    auto it = mirrors_.upper_bound(next_);
+    if (it != mirrors_.begin() && next_ - std::prev(it)->first < std::prev(it)->second.bytes) --it;
+    for (; it != mirrors_.end(); ++it) {
         const Mirror& m = it->second;
-        uint64_t seen = 0;
-        while (seen < m.bytes && changes->data.size() < most) {
-            seen += wire::gather_changes(m.pages + seen, m.known + seen, m.bytes - seen, it->first + seen, 0,
-                                         most, changes);
-        }
-        if (seen < m.bytes) {
-            next_ = it->first;
-            return true;
+        uint64_t seen = next_ > it->first ? next_ - it->first : 0;
+        while (seen < m.bytes) {
+            const uint64_t piece = std::min(looks, m.bytes - seen);
+            if (piece == 0 || changes->data.size() >= most) {
+                next_ = it->first + seen;
+                return true;
+            }
+            const size_t looked = wire::gather_changes(m.pages + seen, m.known + seen, piece,
+                                                       it->first + seen, 0, most, changes);
+            seen += looked;
+            looks -= looked;
         }
     }
     next_ = 0;
     return false;
+}
+
+void Mirrors::gather_all(wire::Changes* changes) {
+    next_ = 0;
+    gather(SIZE_MAX, UINT64_MAX, changes);
 }
 
 CUstream Mirrors::stream(uint64_t context, CUresult* result) {
@@ -139,7 +152,7 @@ CUstream Mirrors::stream(uint64_t context, CUresult* result) {
 void Session::announce_changes() {
     if (!mirrors.announces()) return;
     wire::Changes changes;
-    mirrors.gather(SIZE_MAX, &changes);
+    mirrors.gather_all(&changes);
     if (!changes.empty()) announce(msg::MirrorChanged{changes.run_bytes(), changes.data});
 }
 
@@ -187,7 +200,7 @@ void serve(Session& s, const Frame& frame, const msg::MirrorIn& m) {
 
 void serve(Session& s, const Frame& frame, const msg::MirrorChanges&) {
     wire::Changes changes;
-    const bool more = s.mirrors.gather(kMostChanges, &changes);
+    const bool more = s.mirrors.gather(kMostChanges, kMostLooks, &changes);
     s.reply_with(frame, CUDA_SUCCESS,
                  msg::MirrorChanges::Reply{more ? 1u : 0u, changes.run_bytes(), changes.data});
 }

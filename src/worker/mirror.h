@@ -45,8 +45,11 @@ class Mirrors {
     bool holds(CUdeviceptr device, uint64_t bytes) const;
     // What the client sent; the range must be held.
     void write(CUdeviceptr device, std::span<const uint8_t> data);
-    // Appends what the GPU changed since it was last told, up to about `most` bytes; true: there may be more.
-    bool gather(size_t most, wire::Changes* changes);
+    // Appends what the GPU changed since it was last told, up to about `most` bytes, of at most `looks` bytes
+    // of memory; true: there may be more, and the next call goes on there.
+    bool gather(size_t most, uint64_t looks, wire::Changes* changes);
+    // All of it.
+    void gather_all(wire::Changes* changes);
     // Whether the client is told of changes without asking.
     bool announces() const { return bytes_ != 0 && bytes_ <= wire::kMostAnnounced; }
 
@@ -67,7 +70,7 @@ class Mirrors {
     std::map<CUdeviceptr, Mirror> mirrors_;
     std::unordered_map<uint64_t, CUstream> streams_;  // by context
     uint64_t bytes_ = 0;
-    CUdeviceptr next_ = 0;  // where gather() goes on
+    CUdeviceptr next_ = 0;  // where gather() goes on; 0: at the beginning
 };
 
 }  // namespace bitfusion::worker

@@ -1,4 +1,5 @@
 // Memory that program and GPU share: what travels, what does not, and what a hostile client gets.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -187,6 +188,41 @@ class NoMirror : private MappedMemory, public HostileMirror {
 };
 
 TEST_F(NoMirror, IsMade) { EXPECT_EQ(client_.ask(msg::MirrorMap{0, 4096}), CUDA_ERROR_OUT_OF_MEMORY); }
+
+// One message is served in a bounded time: however much is mapped, an answer looks at a part of it, and the
+// next goes on there.
+TEST_F(HostileMirror, AnAnswerLooksAtAPart) {
+    constexpr uint64_t kLarge = 512u << 20;
+    const uint64_t first = map(0, kLarge);
+    const uint64_t second = map(0, 8192);
+    ASSERT_TRUE(first != 0 && second != 0);
+    const std::vector<uint64_t> places{first, first + kLarge / 2 + 4, first + kLarge - 4, second + 4096};
+    for (int round = 1; round <= 2; ++round) {
+        for (const uint64_t place : places)
+            client_.send(msg::kId_cuMemsetD8_v2, words(place, static_cast<uint8_t>(round), uint64_t{4}));
+        EXPECT_EQ(client_.deferred(), CUDA_SUCCESS);
+        std::vector<uint64_t> told;
+        int answers = 0;
+        for (uint32_t more = 1; more != 0 && answers < 100; ++answers) {
+            Bytes body;
+            ASSERT_EQ(client_.ask(msg::MirrorChanges{}, &body), CUDA_SUCCESS);
+            wire::Reader reader(body);
+            more = reader.get<uint32_t>();
+            const std::span<const uint8_t> runs = reader.bytes();
+            for (size_t at = 0; at < runs.size(); at += sizeof(wire::Run)) {
+                wire::Run run;
+                memcpy(&run, runs.data() + at, sizeof run);
+                told.push_back(run.address);
+            }
+        }
+        std::sort(told.begin(), told.end());
+        std::vector<uint64_t> sorted = places;
+        std::sort(sorted.begin(), sorted.end());
+        EXPECT_EQ(told, sorted);
+        EXPECT_GE(answers, 8);
+        EXPECT_LE(answers, 20);
+    }
+}
 
 TEST_F(HostileMirror, WritesOnlyItsOwnMemory) {
     static uint8_t target[64] = {9};
