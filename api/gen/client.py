@@ -75,6 +75,11 @@ def take(d, p):
     return ""
 
 
+def ranges(f):
+    """The device addresses that an operation of memory names, target first."""
+    return ", ".join(p.name for p in f.parameters if p.role and p.role.word == "within")
+
+
 def remote_source(d):
     o = [BANNER, '#include "client_remote.gen.h"\n', "#include <cstring>\n", '#include "client/feedback.h"', '#include "client/handover.h"', '#include "client/managed_pages.h"', '#include "client/session.h"', '#include "client/stream.h"', '#include "client_hand.gen.h"', '#include "messages.gen.h"\n',
          "namespace bitfusion::client::remote {\n"]
@@ -124,10 +129,8 @@ def remote_source(d):
         o.append("    const auto encode = [&]([[maybe_unused]] wire::Writer& w) {")
         o += writes
         o.append("    };")
-        if f.mode.word == "post" and f.noun == "memset" and not any(p.type == "CUstream" for p in f.parameters):
-            # CUDA lets a set of memory that the host reaches be complete when the call returns.
-            o.append(f"    const CUresult set = session_post(msg::kId_{f.symbol}, bytes, encode);")
-            o.append("    return set == CUDA_SUCCESS && is_shared(dstDevice, 1) ? cuStreamSynchronize(nullptr) : set;")
+        if f.mode.word == "post" and f.noun in ("memset", "copy") and not any(p.type == "CUstream" for p in f.parameters):
+            o.append(f"    return finish_synchronous(session_post(msg::kId_{f.symbol}, bytes, encode), nullptr, {ranges(f)});")
         elif f.mode.word == "post":
             o.append(f"    return session_post(msg::kId_{f.symbol}, bytes, encode);")
         else:
@@ -148,23 +151,29 @@ def entry(d, f, symbol, per_thread):
     if not f.served:
         unused = "".join(f" (void){p.name};" for p in f.parameters)
         return f'{prototype(f, symbol)} {{{unused} return not_served("{symbol}", "{f.mode.why}"); }}'
+
+    def wrapped(call, implicit=""):
+        return (f'{prototype(f, symbol)} try {{ BF_ENTRY({traced}); {implicit}const CUresult result = {call}; '
+                f'return result == CUDA_SUCCESS ? result : failed("{symbol}", result); }} '
+                f'catch (...) {{ return caught("{symbol}"); }}')
+
     if per_thread and f.variant == "_ptsz":
         args = ", ".join(f"per_thread_stream({p.name})" if p.type == "CUstream" else p.name for p in f.parameters)
     if per_thread and f.ptds_as:
         call = f"client::{f.ptds_as}" if d.function(f.ptds_as).hand in ("client", "both") else f"client::remote::{f.ptds_as}"
         args = (args + ", " if args else "") + "per_thread_stream(nullptr)"
+        if ranges(f):
+            return wrapped(f"finish_synchronous({call}({args}), per_thread_stream(nullptr), {ranges(f)})")
     elif target.mode.word == "local" or target.hand in ("client", "both"):
         call = f"client::{target.symbol}"
     else:
         call = f"client::remote::{target.symbol}"
     implicit = "const ImplicitStream of_this_call; " if per_thread and f.variant == "_ptds" and not f.ptds_as else ""
-    return (f'{prototype(f, symbol)} try {{ BF_ENTRY({traced}); {implicit}const CUresult result = {call}({args}); '
-            f'return result == CUDA_SUCCESS ? result : failed("{symbol}", result); }} '
-            f'catch (...) {{ return caught("{symbol}"); }}')
+    return wrapped(f"{call}({args})", implicit)
 
 
 BEFORE_INIT = {"cuInit", "cuDriverGetVersion", "cuGetErrorName", "cuGetErrorString", "cuGetProcAddress_v2", "cuGetProcAddress",
-               "cuGetExportTable", "cuProfilerInitialize", "cuProfilerStart", "cuProfilerStop"}
+               "cuGetExportTable"}
 
 
 def needs_session(f):
@@ -172,7 +181,7 @@ def needs_session(f):
 
 
 def entries(d):
-    o = [BANNER, '#include "client/entry.h"', '#include "client_hand.gen.h"', '#include "client_remote.gen.h"\n',
+    o = [BANNER, '#include "client/entry.h"', '#include "client/handover.h"', '#include "client_hand.gen.h"', '#include "client_remote.gen.h"\n',
          "using namespace bitfusion;          // NOLINT: the exported names live in the global namespace",
          "using namespace bitfusion::client;  // NOLINT\n", '#define BF_EXPORT extern "C" __attribute__((visibility("default")))\n']
     for f in d.functions:

@@ -8,6 +8,7 @@
 #include "client/array.h"
 #include "client/device.h"
 #include "client/feedback.h"
+#include "client/handover.h"
 #include "client/managed_pages.h"
 #include "client/session.h"
 #include "client/thread_state.h"
@@ -85,6 +86,10 @@ Primary* primary_of(CUdevice device) {
     return &state().primaries[device];
 }
 
+void note_flags(unsigned flags) {
+    if ((flags & CU_CTX_SYNC_MEMOPS) != 0) g_ever_wanted = true;
+}
+
 CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
     if (context == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (primary_of(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
@@ -94,6 +99,7 @@ CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
         call(msg::ContextCreate{static_cast<uint32_t>(device), flags, name}, [](const auto&) {});
     if (result != CUDA_SUCCESS) return result;
     *context = from_wire_name<CUcontext>(name);
+    note_flags(flags);
     {
         const std::lock_guard<std::mutex> lock(state().lock);
         state().created[*context] = {device, flags};
@@ -156,7 +162,8 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
             call(msg::PrimaryRetain{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
                  [&](const auto& reply) { flags = reply.flags; });
         if (result != CUDA_SUCCESS) return result;
-        primary->flags = flags;
+        // That one flag is kept here: it is the client who waits.
+        primary->flags = flags | (primary->flags & CU_CTX_SYNC_MEMOPS);
         primary->made = true;
         ++state().made;
     }
@@ -201,7 +208,9 @@ CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice dev, unsigned int flags) {
     Primary* primary = primary_of(dev);
     if (primary == nullptr) return CUDA_ERROR_INVALID_DEVICE;
     const CUresult result = call(msg::PrimarySetFlags{static_cast<uint32_t>(dev), flags}, [](const auto&) {});
-    if (result == CUDA_SUCCESS) primary->flags = flags;
+    if (result != CUDA_SUCCESS) return result;
+    primary->flags = flags;
+    note_flags(flags);
     return result;
 }
 
@@ -353,6 +362,7 @@ CUresult cuCtxSetFlags(unsigned int flags) {
         return CUDA_ERROR_INVALID_VALUE;
     const std::lock_guard<std::mutex> lock(state().lock);
     state().created[t_state.context].flags = flags;
+    note_flags(flags);
     return CUDA_SUCCESS;
 }
 

@@ -79,7 +79,7 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
             static_cast<const uint8_t*>(src) + at, piece, !stable);
         if (result != CUDA_SUCCESS) return result;
     }
-    if (!async && is_shared(dst, bytes)) return cuStreamSynchronize(stream);
+    if (!async && waits_for_gpu(dst, bytes)) return cuStreamSynchronize(stream);
     return async ? CUDA_SUCCESS : s->take_deferred();
 }
 
@@ -171,9 +171,7 @@ CUresult copy_between(CUdeviceptr dst, CUdeviceptr src, size_t bytes, CUstream s
     if (host_src) return copy_in(dst, from, bytes, stream, async, read);
     const CUresult result = async || stream != nullptr ? remote::cuMemcpyDtoDAsync_v2(dst, src, bytes, stream)
                                                        : remote::cuMemcpyDtoD_v2(dst, src, bytes);
-    // The program may read it when a synchronous copy returns.
-    if (result == CUDA_SUCCESS && !async && is_shared(dst, bytes)) return cuStreamSynchronize(stream);
-    return result;
+    return async ? result : finish_synchronous(result, stream, dst, src);
 }
 
 CUresult cuMemcpyHtoD_v2(CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount) {

@@ -197,6 +197,8 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
     }
     if (from_host != to_host && is_capturing(stream)) return record(source, target, extent, stream);
     const bool shared = is_shared(source.block.device, 1) || is_shared(target.block.device, 1);
+    const bool waits =
+        !async && (waits_for_gpu(source.block.device, 1) || waits_for_gpu(target.block.device, 1));
     if (shared) {
         const CUresult given = hand_over();
         if (given != CUDA_SUCCESS) return given;
@@ -204,7 +206,7 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
     if (from_host && to_host) return copy_on_host(source, target, extent, stream);
     if (from_host) {
         const CUresult copied = copy_in(source, target, extent, stream, async);
-        return copied == CUDA_SUCCESS && shared && !async ? cuStreamSynchronize(stream) : copied;
+        return copied == CUDA_SUCCESS && waits ? cuStreamSynchronize(stream) : copied;
     }
     if (to_host) return copy_out(source, target, extent, stream, async);
     wire::Block from = source.block;
@@ -217,7 +219,7 @@ CUresult copy_block(const Side& source, const Side& target, const Extent& extent
     touch_stream(stream);
     const CUresult posted =
         post(msg::CopyBlock{bytes_of(from), bytes_of(to), wire_name(stream), async ? 1u : 0u});
-    return posted == CUDA_SUCCESS && shared && !async ? cuStreamSynchronize(stream) : posted;
+    return posted == CUDA_SUCCESS && waits ? cuStreamSynchronize(stream) : posted;
 }
 
 CUresult copy_2d(const CUDA_MEMCPY2D* c, CUstream stream, bool async) {

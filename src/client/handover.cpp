@@ -7,6 +7,7 @@
 #include "client/managed_pages.h"
 #include "client/mapped_memory.h"
 #include "client/memory_map.h"
+#include "client_hand.gen.h"
 
 namespace bitfusion::client {
 namespace {
@@ -27,6 +28,19 @@ bool shares(uint64_t address) {
 bool is_shared(uint64_t address, size_t bytes) {
     return (anything_shared() || ever_pinned()) &&
            (shares(address) || (bytes != 0 && shares(address + bytes - 1)));
+}
+
+bool is_wanted_synchronous(uint64_t address) {
+    const auto range = range_of(address);
+    if (range && range->sync_memops) return true;
+    unsigned flags = 0;
+    return cuCtxGetFlags(&flags) == CUDA_SUCCESS && (flags & CU_CTX_SYNC_MEMOPS) != 0;
+}
+
+CUresult finish_synchronous(CUresult posted, CUstream stream, uint64_t target, uint64_t source) {
+    if (posted != CUDA_SUCCESS || !(waits_for_gpu(target, 1) || (source != 0 && waits_for_gpu(source, 1))))
+        return posted;
+    return cuStreamSynchronize(stream);
 }
 
 CUresult hand_over_shared() {

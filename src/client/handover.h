@@ -17,6 +17,16 @@ inline std::atomic<bool> g_sharing{false};
 inline bool anything_shared() { return g_sharing.load(std::memory_order_relaxed); }
 // Whether the range reaches into it, or into shared pages (shared_pages.h), which never change hands.
 bool is_shared(uint64_t address, size_t bytes);
+// Whether a synchronous operation on this memory returns only when the GPU has done it: because the host
+// reaches the memory, or because the program wants that of the memory or of the current context.
+inline std::atomic<bool> g_ever_wanted{false};
+bool is_wanted_synchronous(uint64_t address);
+inline bool waits_for_gpu(uint64_t address, size_t bytes) {
+    return is_shared(address, bytes) ||
+           (g_ever_wanted.load(std::memory_order_relaxed) && is_wanted_synchronous(address));
+}
+// What a synchronous operation on these addresses answers when it has been posted to the stream.
+CUresult finish_synchronous(CUresult posted, CUstream stream, uint64_t target, uint64_t source = 0);
 // Ahead of work that may reach all memory: kernels, graphs.
 CUresult hand_over_shared();
 inline CUresult hand_over() { return anything_shared() ? hand_over_shared() : CUDA_SUCCESS; }

@@ -65,6 +65,14 @@ void note_mapping(uint64_t base, uint64_t mapped_at) {
         found->second.mapped_at = mapped_at;
 }
 
+bool note_sync_memops(uint64_t address, bool set) {
+    const std::unique_lock<std::shared_mutex> lock(map().lock);
+    const auto found = holding(address);
+    if (found == map().ranges.end()) return false;
+    found->second.sync_memops = set;
+    return true;
+}
+
 void remember_range(MemoryRange range) {
     if (range.kind == MemoryRange::Kind::kHost) {
         g_ever_pinned = true;

@@ -30,6 +30,7 @@ struct MemoryRange {
     uint64_t owner = 0;        // of a variable: its module or library; of kMapped: the host address
     uint64_t mapped_at = 0;    // of host memory: its device address, 0 while kernels cannot reach it
     bool shared = false;       // of host memory: the worker has the same pages (shared_pages.h)
+    bool sync_memops = false;  // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS
 };
 
 void remember_range(MemoryRange range);
@@ -48,6 +49,8 @@ inline std::atomic<bool> g_ever_pinned{false};
 inline bool ever_pinned() { return g_ever_pinned.load(std::memory_order_relaxed); }
 // False for most addresses that are not pinned host memory, without a lock.
 bool may_be_pinned(uint64_t address);
+// Sets CU_POINTER_ATTRIBUTE_SYNC_MEMOPS of the range that holds the address; false when there is none.
+bool note_sync_memops(uint64_t address, bool set);
 // Notes where the GPU reaches the host range that begins at base.
 void note_mapping(uint64_t base, uint64_t mapped_at);
 

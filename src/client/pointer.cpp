@@ -1,6 +1,12 @@
-// Pointer attributes, from the memory map alone.
+// Pointer attributes, from the memory map; the server is asked only where memory came from.
+#include <cstring>
+
 #include "client/context.h"
+#include "client/feedback.h"
+#include "client/handover.h"
 #include "client/memory_map.h"
+#include "client/session.h"
+#include "client/stream.h"
 #include "client_hand.gen.h"
 
 namespace bitfusion::client {
@@ -14,6 +20,22 @@ CUresult answer(void* data, T value) {
 
 bool is_host(const MemoryRange& range) {
     return range.kind == MemoryRange::Kind::kHost || range.kind == MemoryRange::Kind::kMapped;
+}
+
+using Origin = msg::PointerOrigin::Reply;
+
+// As the device attribute has it: nothing is shared between hosts.
+constexpr unsigned long long kHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+
+// The driver knows where memory of the GPU came from; host memory and unknown memory came from no pool.
+template <typename Use>
+CUresult origin(CUdeviceptr pointer, const MemoryRange* known, const Use& use) {
+    Origin of{};
+    if (known == nullptr || is_host(*known)) return use(of);
+    const CUresult result =
+        call(msg::PointerOrigin{pointer}, [&](const msg::PointerOrigin::Reply& reply) { of = reply; });
+    const CUresult used = use(of);
+    return result == CUDA_SUCCESS ? used : result;
 }
 
 // `known` is nullptr for memory that CUDA knows nothing of: then `missing` says what the plural form answers,
@@ -43,6 +65,7 @@ CUresult one(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, con
                 return answer<void*>(data, reinterpret_cast<void*>(known->owner + (pointer - known->base)));
             return answer<void*>(data, known != nullptr ? reinterpret_cast<void*>(pointer) : nullptr);
         case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
+            return answer<int>(data, known != nullptr && known->sync_memops ? 1 : 0);
         case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
             return answer<int>(data, 0);
         case CU_POINTER_ATTRIBUTE_BUFFER_ID:
@@ -66,12 +89,16 @@ CUresult one(void* data, CUpointer_attribute attribute, CUdeviceptr pointer, con
         case CU_POINTER_ATTRIBUTE_MAPPED:
             return answer<unsigned>(data, known != nullptr ? 1 : 0);
         case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
-            return answer<unsigned long long>(data, 0);
+            return origin(pointer, known, [&](const Origin& of) {
+                return answer<unsigned long long>(data, of.handle_types & kHandleTypes);
+            });
         case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
             return answer<unsigned>(data, known != nullptr ? CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE
                                                            : CU_POINTER_ATTRIBUTE_ACCESS_FLAG_NONE);
         case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
-            return answer<CUmemoryPool>(data, nullptr);
+            return origin(pointer, known, [&](const Origin& of) {
+                return answer<CUmemoryPool>(data, from_wire_name<CUmemoryPool>(of.pool));
+            });
         default:
             return CUDA_ERROR_INVALID_VALUE;
     }
@@ -98,6 +125,18 @@ CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute*
         one(data[i], attributes[i], ptr, range ? &*range : nullptr);
     }
     return CUDA_SUCCESS;
+}
+
+CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute attribute, CUdeviceptr ptr) {
+    if (value == nullptr || attribute != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS) return CUDA_ERROR_INVALID_VALUE;
+    unsigned wanted = 0;
+    memcpy(&wanted, value, sizeof wanted);
+    if (!note_sync_memops(ptr, wanted != 0)) return CUDA_ERROR_INVALID_VALUE;
+    if (wanted == 0) return CUDA_SUCCESS;
+    g_ever_wanted = true;
+    // What was begun before must be done; while a stream captures, nothing synchronous was.
+    const CUcontext context = current_context();
+    return context == nullptr || any_capture() ? CUDA_SUCCESS : synchronize_context(context);
 }
 
 }  // namespace bitfusion::client

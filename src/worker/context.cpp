@@ -7,6 +7,9 @@ namespace {
 // A context that the client may name: of the right kind, its own naming, and new.
 bool may_be_context(const Session& s, uint64_t name) { return s.handles.may_name<CUcontext>(name); }
 
+// The client waits where this flag asks for it: a driver that did would hold up all of the session.
+unsigned of_driver(unsigned flags) { return flags & ~static_cast<unsigned>(CU_CTX_SYNC_MEMOPS); }
+
 // What is released or reset is what the name stands for: its memory is given back with the name.
 CUresult check_primary(const Session& s, uint32_t device, uint64_t name) {
     return name != 0 && s.primary_name(static_cast<int>(device)) == name ? CUDA_SUCCESS
@@ -59,7 +62,7 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryReset& m) {
 void serve(Session& s, const Frame& frame, const msg::PrimarySetFlags& m) {
     CUresult result = CUDA_SUCCESS;
     const CUdevice device = s.device(static_cast<int>(m.device), &result);
-    if (result == CUDA_SUCCESS) result = s.driver.cuDevicePrimaryCtxSetFlags_v2(device, m.flags);
+    if (result == CUDA_SUCCESS) result = s.driver.cuDevicePrimaryCtxSetFlags_v2(device, of_driver(m.flags));
     s.reply_status(frame, result);
 }
 
@@ -71,7 +74,7 @@ void serve(Session& s, const Frame& frame, const msg::ContextCreate& m) {
     if (result == CUDA_SUCCESS) {
         // Drivers before CUDA 13 lack the newest form; without parameters all mean the same.
         if (s.driver.cuCtxCreate_v4 != nullptr)
-            result = s.driver.cuCtxCreate_v4(&context, nullptr, m.flags, device);
+            result = s.driver.cuCtxCreate_v4(&context, nullptr, of_driver(m.flags), device);
         else
             result = CUDA_ERROR_NOT_SUPPORTED;
     }

@@ -135,6 +135,21 @@ CUresult cuMemFreeAsync(Session& s, CUdeviceptr dptr, CUstream hStream) {
     return result;
 }
 
+void serve(Session& s, const Frame& frame, const msg::PointerOrigin& m) {
+    CUresult result = s.enter_if_alive(frame);
+    if (result == CUDA_SUCCESS && s.memory.range_holding(m.address) == nullptr)
+        result = CUDA_ERROR_INVALID_VALUE;
+    msg::PointerOrigin::Reply reply;
+    CUmemoryPool pool = nullptr;
+    if (result == CUDA_SUCCESS)
+        result = s.driver.cuPointerGetAttribute(&pool, CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE, m.address);
+    if (result == CUDA_SUCCESS)
+        result = s.driver.cuPointerGetAttribute(&reply.handle_types,
+                                                CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES, m.address);
+    if (result == CUDA_SUCCESS) reply.pool = s.handles.name_of(pool, s.context_name());
+    s.reply_with(frame, result, reply);
+}
+
 CUresult cuMemGetInfo_v2(Session& s, size_t* free, size_t* total) {
     const CUresult result = s.driver.cuMemGetInfo_v2(free, total);
     if (result != CUDA_SUCCESS || s.memory.partition() == 0) return result;

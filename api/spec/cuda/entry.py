@@ -12,6 +12,6 @@ fn("CUresult cuGetProcAddress(const char *symbol, void **pfn, int cudaVersion, c
 fn("CUresult cuGetExportTable(const void **ppExportTable, const CUuuid *pExportTableId)", local(), since=3000)
 fn("CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)", local(), since=10010)
 fn("CUresult cuProfilerInitialize(const char *configFile, const char *outputFile, CUoutput_mode outputMode)",
-   refused("configures a profiler that the driver no longer has"), since=4000, old=True)
-fn("CUresult cuProfilerStart(void)", local(), since=4000, old=True)
-fn("CUresult cuProfilerStop(void)", local(), since=4000, old=True)
+   refused("the driver refuses it too, since CUDA 12"), since=4000, old=True)
+fn("CUresult cuProfilerStart(void)", call(), since=4000, old=True)
+fn("CUresult cuProfilerStop(void)", call(), since=4000, old=True)

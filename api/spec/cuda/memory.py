@@ -35,7 +35,8 @@ fn("""CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attr
    **data, CUdeviceptr ptr)""",
    local(), since=7000)
 fn("CUresult cuPointerSetAttribute(const void *value, CUpointer_attribute attribute, CUdeviceptr ptr)",
-   refused("its one attribute is for devices that reach the GPU's memory by themselves; none of the client's can"), since=6000)
+   local(), since=6000)
+message("PointerOrigin", "call", "u64 address", "u64 pool, u64 handle_types", doc="Which pool an address was allocated from, and as what its memory can be shared with other processes; both 0: none.")
 fn("CUresult cuMemAdvise(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUdevice device)",
    local(), since=8000, old=True)
 fn("CUresult cuMemAdvise_v2(CUdeviceptr devPtr, size_t count, CUmem_advise advice, CUmemLocation location)",

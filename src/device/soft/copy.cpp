@@ -13,17 +13,21 @@ constexpr uint64_t kMostStagedBytes = uint64_t{1} << 20;
 
 uint64_t address_of(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
 
-bool touches_host(const CopyPlan& plan) { return plan.to.host || plan.from.host; }
-
 // A copy without a stream runs in the legacy stream; only copies inside the device let the caller go on at
-// once.
+// once, unless the program wants otherwise.
+bool is_waited_for(const Context& context, const CopyPlan& plan) {
+    return plan.to.host || plan.from.host || plan.to.waited_for || plan.from.waited_for ||
+           (context.flags & CU_CTX_SYNC_MEMOPS) != 0;
+}
+
 CUresult copy_now(const ContextPtr& context, CopyPlan plan) {
     if (plan.bytes() == 0) return CUDA_SUCCESS;
     CUresult result = forbid_implicit(context, *context->legacy);
     if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
     if (result != CUDA_SUCCESS) return result;
-    return touches_host(plan) ? submit_and_wait(context, context->legacy, CopyWork{std::move(plan)})
-                              : submit(context, context->legacy, CopyWork{std::move(plan)});
+    return is_waited_for(*context, plan)
+               ? submit_and_wait(context, context->legacy, CopyWork{std::move(plan)})
+               : submit(context, context->legacy, CopyWork{std::move(plan)});
 }
 
 CUresult row_now(uint64_t to, Place to_place, uint64_t from, Place from_place, size_t bytes) {
@@ -115,19 +119,22 @@ CUresult copy_peers(const ContextPtr& context, const ContextPtr& to, const Conte
     CUresult result = forbid_implicit(context, *context->legacy);
     if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
     if (result != CUDA_SUCCESS) return result;
-    const std::lock_guard lock(driver().scheduler.mutex());
-    std::vector<TaskPtr> after;
-    for (const ContextPtr& side : {to, from}) {
-        if (side == context) continue;
-        const auto tails = tails_locked(*side, *side->legacy);
-        after.insert(after.end(), tails.begin(), tails.end());
+    const bool waits = is_waited_for(*context, plan);
+    {
+        const std::lock_guard lock(driver().scheduler.mutex());
+        std::vector<TaskPtr> after;
+        for (const ContextPtr& side : {to, from}) {
+            if (side == context) continue;
+            const auto tails = tails_locked(*side, *side->legacy);
+            after.insert(after.end(), tails.begin(), tails.end());
+        }
+        std::vector<TaskPtr> none;
+        const TaskPtr task = make_tasks(CopyWork{std::move(plan)}, context, kLeastPriority, &none).front();
+        append_locked(*context, *context->legacy, task, std::move(after));
+        to->legacy->tail = task;
+        from->legacy->tail = task;
     }
-    std::vector<TaskPtr> none;
-    const TaskPtr task = make_tasks(CopyWork{std::move(plan)}, context, kLeastPriority, &none).front();
-    append_locked(*context, *context->legacy, task, std::move(after));
-    to->legacy->tail = task;
-    from->legacy->tail = task;
-    return CUDA_SUCCESS;
+    return waits ? synchronize(*context) : CUDA_SUCCESS;
 }
 
 CUresult find_peers(CUcontext to, CUcontext from, ContextPtr* to_context, ContextPtr* from_context) {
@@ -217,8 +224,8 @@ CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* copy) {
         CopyPlan plan;
         if (result == CUDA_SUCCESS) result = plan_box(to_box(*copy), &plan);
         if (result != CUDA_SUCCESS) return result;
-        return touches_host(plan) ? copy_now(context, std::move(plan))
-                                  : copy_peers(context, to, from, std::move(plan));
+        return plan.to.host || plan.from.host ? copy_now(context, std::move(plan))
+                                              : copy_peers(context, to, from, std::move(plan));
     });
 }
 CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* copy, CUstream stream) {

@@ -26,6 +26,7 @@ bool classify(CopySide& side, uint64_t bytes, Place place) {
         return place != Place::kDevice && side.address + bytes >= bytes;
     }
     side.host = found->kind == MemoryKind::kPinned || found->kind == MemoryKind::kRegistered;
+    side.waited_for = found->sync_memops;
     return found->kind != MemoryKind::kArray && driver().memory.covers(side.address, bytes);
 }
 

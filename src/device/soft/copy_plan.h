@@ -22,6 +22,7 @@ struct CopySide {
     uint64_t slice = 0;            // from plane to plane
     bool pageable = false;         // ordinary memory of the program, not known to the driver
     bool host = false;             // host memory, pageable or pinned
+    bool waited_for = false;       // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS
     std::shared_ptr<Array> array;  // kept alive
 };
 

@@ -31,7 +31,8 @@ CUDA_MEMSET_NODE_PARAMS make_set(CUdeviceptr to, size_t pitch, unsigned value, u
     return set;
 }
 
-// Like a copy inside the device a set does not wait, except for memory that the host reads directly.
+// Like a copy inside the device a set does not wait, except for memory that the host reads directly, and
+// where the program wants it.
 CUresult set_now(const CUDA_MEMSET_NODE_PARAMS& set) {
     return entry_in_context([&](const ContextPtr& context) {
         CUresult result = check_set(set);
@@ -40,8 +41,9 @@ CUresult set_now(const CUDA_MEMSET_NODE_PARAMS& set) {
         if (result == CUDA_SUCCESS) result = forbid_in_capture(context);
         if (result != CUDA_SUCCESS) return result;
         const auto found = driver().memory.find(set.dst);
-        const bool host_reads = found && !found->device_side();
-        return host_reads ? submit_and_wait(context, context->legacy, SetWork{set})
+        const bool waited_for = (found && (!found->device_side() || found->sync_memops)) ||
+                                (context->flags & CU_CTX_SYNC_MEMOPS) != 0;
+        return waited_for ? submit_and_wait(context, context->legacy, SetWork{set})
                           : submit(context, context->legacy, SetWork{set});
     });
 }

@@ -161,7 +161,11 @@ CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute attribute,
         memcpy(&wanted, value, sizeof wanted);
         const bool known = driver().memory.update(
             address, [&](Allocation& allocation) { allocation.sync_memops = wanted != 0; });
-        return known ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+        if (!known) return CUDA_ERROR_INVALID_VALUE;
+        // What was begun before must be done.
+        ContextPtr context;
+        return wanted != 0 && current_context(&context) == CUDA_SUCCESS ? synchronize(*context)
+                                                                        : CUDA_SUCCESS;
     });
 }
 
