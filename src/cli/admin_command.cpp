@@ -13,6 +13,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/percent.h"
 #include "cli/admin_options.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
@@ -87,24 +88,9 @@ Result<std::string> password_of(const AdminOptions& options) {
     return password;
 }
 
-std::string escaped(const std::string& segment) {
-    std::string out;
-    constexpr char kDigits[] = "0123456789ABCDEF";
-    for (const char c : segment) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (isalnum(byte) != 0 || c == '-' || c == '_' || c == '.') {
-            out += c;
-        } else {
-            out += '%';
-            out += kDigits[byte >> 4];
-            out += kDigits[byte & 15];
-        }
-    }
-    return out;
-}
-
 Result<Request> token_request(const AdminOptions& o) {
-    const std::string one = o.arguments.empty() ? "/v1/tokens" : "/v1/tokens/" + escaped(o.arguments[0]);
+    const std::string one =
+        o.arguments.empty() ? "/v1/tokens" : "/v1/tokens/" + base::percent_encoded(o.arguments[0]);
     if (o.verb == "list") return Request{Method::kGet, one, nullptr};
     if (o.verb == "delete") return Request{Method::kDelete, one, nullptr};
     if (o.verb == "download") {
@@ -135,7 +121,7 @@ Result<Request> token_request(const AdminOptions& o) {
 
 Result<Request> user_request(const AdminOptions& o) {
     if (o.verb == "list") return Request{Method::kGet, "/v1/users", nullptr};
-    const std::string one = "/v1/users/" + escaped(o.arguments[0]);
+    const std::string one = "/v1/users/" + base::percent_encoded(o.arguments[0]);
     if (o.verb == "delete") return Request{Method::kDelete, one, nullptr};
     if (o.verb == "role") return Request{Method::kPut, one, {{"role", o.arguments[1]}}};
     const auto password = password_of(o);
@@ -148,7 +134,7 @@ Result<Request> user_request(const AdminOptions& o) {
 
 Result<Request> clients_request(const AdminOptions& o) {
     if (o.verb == "list") return Request{Method::kGet, "/v1/clients", nullptr};
-    const std::string one = "/v1/clients/" + escaped(o.arguments[0]);
+    const std::string one = "/v1/clients/" + base::percent_encoded(o.arguments[0]);
     if (o.verb == "delete") return Request{Method::kDelete, one, nullptr};
     if (o.verb == "enable" || o.verb == "disable")
         return Request{Method::kPut, one, {{"enabled", o.verb == "enable"}}};
@@ -161,7 +147,7 @@ Result<Request> clients_request(const AdminOptions& o) {
 Result<Request> servers_request(const AdminOptions& o) {
     if (o.verb == "list") return Request{Method::kGet, "/v1/servers", nullptr};
     if (o.verb == "invite") return Request{Method::kPost, "/v1/invitations", json::object()};
-    const std::string one = "/v1/servers/" + escaped(o.arguments[0]);
+    const std::string one = "/v1/servers/" + base::percent_encoded(o.arguments[0]);
     if (o.verb == "remove")
         return Request{Method::kDelete, one + (o.has("force") ? "?force=true" : ""), nullptr};
     return Request{Method::kPut, one, {{"accepts", o.verb == "accept"}}};
@@ -170,7 +156,7 @@ Result<Request> servers_request(const AdminOptions& o) {
 Result<Request> leases_request(const AdminOptions& o) {
     if (o.verb == "list") return Request{Method::kGet, "/v1/leases", nullptr};
     if (o.verb == "waiting") return Request{Method::kGet, "/v1/claims", nullptr};
-    return Request{Method::kDelete, "/v1/leases/" + escaped(o.arguments[0]), nullptr};
+    return Request{Method::kDelete, "/v1/leases/" + base::percent_encoded(o.arguments[0]), nullptr};
 }
 
 Result<Request> settings_request(const AdminOptions& o) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/percent.h"
 #include "daemon/dispatcher.h"
 #include "daemon/etag.h"
 #include "daemon/history_source.h"
@@ -37,13 +38,6 @@ Reply refusal(const Error& error, unsigned otherwise) {
 std::string host_name() {
     char name[256] = "";
     return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 std::optional<json> json_body(const ApiRequest& request) {
@@ -83,18 +77,8 @@ std::vector<std::string> query_values(const std::string& query, const std::strin
         const std::string pair = query.substr(at, end - at);
         at = end + 1;
         if (!pair.starts_with(key + "=")) continue;
-        std::string value;
-        bool proper = true;
-        for (size_t i = key.size() + 1; i < pair.size() && proper; ++i) {
-            if (pair[i] != '%') {
-                value += pair[i] == '+' ? ' ' : pair[i];
-                continue;
-            }
-            proper = i + 2 < pair.size() && hex_digit(pair[i + 1]) >= 0 && hex_digit(pair[i + 2]) >= 0;
-            if (proper) value += static_cast<char>(hex_digit(pair[i + 1]) << 4 | hex_digit(pair[i + 2]));
-            i += 2;
-        }
-        if (proper) values.push_back(std::move(value));
+        auto value = base::query_decoded(std::string_view(pair).substr(key.size() + 1));
+        if (value) values.push_back(std::move(*value));
     }
     return values;
 }
