@@ -9,6 +9,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <charconv>
 
 namespace bitfusion::daemon {
 namespace {
@@ -69,15 +70,15 @@ Peer::Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls)
             "check that it runs and that its control port is open to the pool's other servers"},
            false) {}
 Peer::Peer(asio::io_context& io, std::unique_ptr<asio::ssl::context> tls, PeerTerms terms, bool by_name)
-    : io_(io), tls_(std::move(tls)), terms_(std::move(terms)), by_name_(by_name) {}
+    : io_(io), names_(io), tls_(std::move(tls)), terms_(std::move(terms)), by_name_(by_name) {}
 Peer::~Peer() = default;
 
 tl::unexpected<Error> Peer::trouble(const std::string& address,
                                     const boost::system::error_code& error) const {
-    return fail("cannot reach server " + address + ": " +
-                    (error == beast::error::timeout ? "no answer in time" : error.message()) + "; " +
-                    terms_.advice,
-                503);
+    return trouble(address, error == beast::error::timeout ? "no answer in time" : error.message());
+}
+tl::unexpected<Error> Peer::trouble(const std::string& address, const std::string& what) const {
+    return fail("cannot reach server " + address + ": " + what + "; " + terms_.advice, 503);
 }
 
 Result<std::unique_ptr<Peer>> Peer::make(asio::io_context& io, const std::string& authority) {
@@ -126,13 +127,15 @@ Task<Status> Peer::connect(Connection& connection, const std::string& address, C
     if (colon == std::string::npos || colon == 0) co_return fail("'" + address + "' is no address", 503);
     std::string host = address.substr(0, colon);
     if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    uint16_t port = 0;
+    const char* const end = address.data() + address.size();
+    const auto [stop, bad_port] = std::from_chars(address.data() + colon + 1, end, port);
+    if (bad_port != std::errc{} || stop != end) co_return fail("'" + address + "' has no port", 503);
+    const auto endpoints = co_await names_.endpoints(host, port, until);
+    if (!endpoints) co_return trouble(address, endpoints.error().what);
     boost::system::error_code error;
-    tcp::resolver resolver(io_);
-    const auto [resolve_error, endpoints] =
-        co_await resolver.async_resolve(host, address.substr(colon + 1), kNoThrow);
-    if (resolve_error) co_return trouble(address, resolve_error);
     connection.lowest().expires_at(std::min(until, Clock::now() + kConnectDeadline));
-    const auto [connect_error, at] = co_await connection.lowest().async_connect(endpoints, kNoThrow);
+    const auto [connect_error, at] = co_await connection.lowest().async_connect(*endpoints, kNoThrow);
     if (connect_error) co_return trouble(address, connect_error);
     connection.lowest().socket().set_option(tcp::no_delay(true), error);
     if (connection.secure) {

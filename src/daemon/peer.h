@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "daemon/async.h"
+#include "daemon/name_lookup.h"
 
 namespace bitfusion::daemon {
 
@@ -53,19 +54,22 @@ class Peer {
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
 
-    // `address`: "10.0.0.7:56001", "[fd00::7]:56001" or a name with a port. A request that a kept connection
-    // lost is sent a second time: ask only what may be asked twice.
+    // `address`: "10.0.0.7:56001", "[fd00::7]:56001" or a name with a port. The deadline holds for all of it,
+    // also for finding out what a name's address is. A request that a kept connection lost is sent a second
+    // time: ask only what may be asked twice.
     Task<Result<PeerAnswer>> ask(std::string address, PeerRequest request, std::chrono::seconds deadline);
 
   private:
     struct Connection;
     std::unique_ptr<Connection> kept(const std::string& address);
     tl::unexpected<Error> trouble(const std::string& address, const boost::system::error_code& error) const;
+    tl::unexpected<Error> trouble(const std::string& address, const std::string& what) const;
     Task<Status> connect(Connection& connection, const std::string& address, Clock::time_point until);
     Task<Status> exchange(Connection& connection, const PeerRequest& request, const std::string& address,
                           Clock::time_point until, PeerAnswer* answer);
 
     asio::io_context& io_;
+    NameLookup names_;
     std::unique_ptr<asio::ssl::context> tls_;
     PeerTerms terms_;
     bool by_name_;  // the certificate must be of the name that is asked for
