@@ -60,8 +60,13 @@ bool is_for_scheduler(verb method, const std::string& path) {
 }
 
 Task<std::optional<Reply>> Forwarder::answer(const Asked& asked) {
+    if (!is_for_scheduler(asked.request.verb, asked.path)) co_return std::nullopt;
+    co_return co_await ask_scheduler(asked);
+}
+
+Task<std::optional<Reply>> Forwarder::ask_scheduler(const Asked& asked) {
     const ApiRequest& request = asked.request;
-    if (scheduler_.leading() || !is_for_scheduler(request.verb, asked.path)) co_return std::nullopt;
+    if (scheduler_.leading()) co_return std::nullopt;
     const auto until = Clock::now() + kPatience;
     std::string trouble = "no server schedules just now; try again in a few seconds";
     while (!request.forwarded && Clock::now() < until) {

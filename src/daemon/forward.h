@@ -31,6 +31,8 @@ class Forwarder {
 
     // Nothing: this server is to answer itself.
     Task<std::optional<Reply>> answer(const Asked& asked);
+    // The same for what any server could answer, and the scheduling one alone fully.
+    Task<std::optional<Reply>> ask_scheduler(const Asked& asked);
 
     Peer& peer() { return peer_; }
 

@@ -48,6 +48,8 @@ class LookApi {
     Reply toggle(const std::string& name, const ApiRequest& request);
     // Between measurements; nothing: as this server was started with.
     void set_interval(std::optional<std::chrono::seconds> interval) { observer_.set_interval(interval); }
+    // Whether the history is read from a server that knows the whole pool.
+    bool has_source() const { return place_.source != nullptr; }
     // What history there is and costs, for GET /v1/about.
     nlohmann::json history_costs() const;
     // Of this server's pool; null where nothing is kept.

@@ -237,6 +237,10 @@ Task<Reply> Api::serve(const Route& route, Asked asked) {
     }
     if (route.serve_later != nullptr) co_return co_await (this->*route.serve_later)(std::move(asked));
     if (route.serve != nullptr) co_return (this->*route.serve)(asked);
+    if (std::string(route.path) == "/v1/history") {
+        auto elsewhere = co_await pool_history(asked);
+        if (elsewhere) co_return std::move(*elsewhere);
+    }
     const auto server = query_value(asked.query, "server");
     if (auto elsewhere = server ? ask_there(*server) : std::nullopt) co_return std::move(*elsewhere);
     co_return co_await parts_.look.answer(route.path, asked.id, asked.request);

@@ -3,7 +3,8 @@
 //
 // A file for each subject: lease_routes.cpp, client_routes.cpp, server_routes.cpp, settings_routes.cpp,
 // token_routes.cpp, person_routes.cpp, session_routes.cpp (sign-in), watch_routes.cpp (events, logs, audit),
-// running_routes.cpp (who runs what). docs/rest.md says what holds for all. The daemon's thread only.
+// running_routes.cpp (who runs what), pool_history.cpp (measurements of the whole pool). docs/rest.md says
+// what holds for all. The daemon's thread only.
 #pragma once
 
 #include <boost/beast/http/verb.hpp>
@@ -209,6 +210,8 @@ class Api {
 
   private:
     Task<Reply> serve(const Route& route, Asked asked);
+    // What of GET /v1/history another server knows; nothing: this one is to answer itself.
+    Task<std::optional<Reply>> pool_history(const Asked& asked);
     // Writes a change and what came of it into the trail, and tells who watches.
     void note(const Route& route, const Asked& asked, nlohmann::json change, const Reply& reply);
     // `caller` null: somebody who did not get in.

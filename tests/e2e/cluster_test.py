@@ -123,5 +123,45 @@ class Cluster(WithCluster):
             self.assertEqual((status, answer["error"]), (401, "only servers of this pool may ask this"))
 
 
+class PoolHistory(WithCluster):
+    """What is measured of the whole pool is told alike by all servers."""
+    arguments = ("--software-gpus", "1", "--software-memory", "1GiB", "--auto-release-timeout", "1h", "--metrics-interval", "1s")
+
+    def newest(self, manager, *series, **more):
+        """The last measurement of each; none of what is not measured yet."""
+        query = "&".join(["series=" + name.replace("/", "%2F") for name in series] + ["%s=%s" % pair for pair in more.items()])
+        status, body = manager.ask("GET", "/v1/history?" + query)
+        self.assertIn(status, (200, 404), body)
+        ranges = body.get("range", {body.get("series"): body})
+        return {name: one["points"][-1][2] for name, one in ranges.items() if one.get("points")}
+
+    def test_a_clients_gpus_on_all_servers_are_told_by_each(self):
+        leader = self.managers[self.leader()]
+        follower = self.managers[1 - self.leader()]
+        for _ in range(self.servers):
+            self.assertEqual(leader.ask("POST", "/v1/leases", {"gpus": 1}, {"Bitfusion-Host": "both"})[0], 201)
+        whole = {"client/both/gpus_allocated": 2}
+        for manager in self.managers:
+            wait_until(lambda manager=manager: self.newest(manager, *whole) == whole, "the client's two GPUs are charted")
+        own = follower.ask("GET", "/v1/server")[1]["id"]
+        wait_until(lambda: self.newest(follower, *whole, server=own) == {"client/both/gpus_allocated": 1}, "its part has a chart")
+        mixed = {**whole, "pool/gpus": 2, "pool/gpus_allocated": 2, "server/gpus_allocated": 1}
+        for manager in self.managers:
+            wait_until(lambda manager=manager: self.newest(manager, *mixed) == mixed, "the pool and the server are charted together")
+        # As one answers it, and for both halves.
+        status, alone = follower.ask("GET", "/v1/history?series=pool/gpus&points=10")
+        self.assertEqual((status, alone["series"]), (200, "pool/gpus"))
+        for query, expected in (("series=pool/none", 404), ("series=pool/gpus&points=0", 400), ("series=pool/gpus&series=server/gpus&from=x", 400),
+                                ("series=server/gpus&server=gone", 404)):
+            self.assertEqual(follower.ask("GET", "/v1/history?" + query)[0], expected, query)
+        status, named = follower.ask("GET", "/v1/history?prefix=pool/")
+        self.assertEqual((status, named["series"]), (200, ["pool/gpus", "pool/gpus_allocated", "pool/waiting"]))
+        # The server that schedules tells of itself through the other one; the other one's part it does not know.
+        first = leader.ask("GET", "/v1/server")[1]["id"]
+        self.assertEqual(self.newest(follower, "server/gpus", server=first), {"server/gpus": 1})
+        status, refused = leader.ask("GET", "/v1/history?series=server/gpus&server=" + own)
+        self.assertEqual((status, refused["address"]), (421, follower.control))
+
+
 if __name__ == "__main__":
     unittest.main()
