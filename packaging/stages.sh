@@ -107,8 +107,8 @@ install_packages() { # USE...
     fi
     "${root[@]}" apt-get update -q || die "apt-get update failed: see above; mend the network or" \
         "/etc/apt/sources.list, then run this again"
-    # etcd-server and prometheus would start a service, on ports that are not ours to take: they may not, by Debian's
-    # own means, which is taken away again. Where the machine has a policy already, it stays.
+    # etcd-server, prometheus and victoria-metrics would start a service, on ports that are not ours to take: they may
+    # not, by Debian's own means, which is taken away again. Where the machine has a policy already, it stays.
     local policy=/usr/sbin/policy-rc.d status=0 ours=no
     if [ ! -e "$policy" ]; then
         ours=yes

@@ -21,6 +21,8 @@ constexpr uint32_t kLeastMembership = 300;  // how long a sample counts as the p
 constexpr const char* kOfLabel = "bitfusion_of";
 constexpr size_t kDeepest = 8;
 constexpr size_t kMostSubjects = 4096;
+constexpr size_t kOtherQueryBytes = 2048;  // without its subjects, at most
+constexpr size_t kTimesNamed = 4;          // each subject in a query
 constexpr const char* kNoAnswer =
     "answers as no Prometheus-compatible server does; check the address of --prometheus";
 
@@ -212,6 +214,21 @@ Steps steps_between(int64_t from, int64_t to, int64_t now, size_t most) {
     return {from / step * step + step, to / step * step + step, static_cast<uint32_t>(step)};
 }
 
+std::vector<std::vector<std::string>> grouped(const std::vector<std::string>& subjects) {
+    std::vector<std::vector<std::string>> groups;
+    size_t bytes = 0;
+    for (const std::string& subject : subjects) {
+        const size_t more = kTimesNamed * (literal(pattern_of(subject)).size() + 1);
+        if (groups.empty() || bytes + more > kMostQueryBytes) {
+            groups.emplace_back();
+            bytes = kOtherQueryBytes;
+        }
+        groups.back().push_back(subject);
+        bytes += more;
+    }
+    return groups;
+}
+
 std::string range_query(const Measurement& measurement, const std::vector<std::string>& subjects,
                         const HistoryPlace& place, uint32_t step_s) {
     const std::string chosen = selector(measurement, subjects);
@@ -253,10 +270,10 @@ Result<std::map<std::string, history::Range>> ranges_from(const std::string& bod
         if (values == row.end() || !values->is_array()) return fail(kNoAnswer);
         for (const json& pair : *values) {
             const auto sample = sample_from(pair);
-            if (!sample || sample->time < steps.first || sample->time > steps.last ||
+            if (!sample || sample->time < steps.first || sample->time > steps.asked_last() ||
                 (sample->time - steps.first) % steps.step_s != 0)
                 return fail(kNoAnswer);
-            if (!sample->value) continue;
+            if (!sample->value || sample->time > steps.last) continue;
             if (found.size() >= kMostSubjects && !found.contains(subject)) return fail(kNoAnswer);
             const int64_t begin = sample->time - steps.step_s;
             auto [point, fresh] =

@@ -1,8 +1,9 @@
 // HistoryQuery: our series as a Prometheus-compatible server knows them. What is asked for one, in PromQL,
 // and what its answers mean; pure, and every answer is hostile.
 //
-// Sources: Prometheus 2.42, "HTTP API" (query_range, matrix results) and "Querying". That server scrapes
-// /metrics of ours. A server of ours is told from others by the labels `server` and `pool` of its
+// Sources: Prometheus 2.42, "HTTP API" (query_range, matrix results) and "Querying"; VictoriaMetrics 1.79,
+// "Prometheus querying API usage" and its flags -search.latencyOffset and -search.maxQueryLen. That server
+// scrapes /metrics of ours. A server of ours is told from others by the labels `server` and `pool` of its
 // bitfusion_build_info, joined by `job` and `instance`, which the scraping server sets itself.
 #pragma once
 
@@ -47,11 +48,16 @@ struct Steps {
     int64_t first = 0;
     int64_t last = 0;
     uint32_t step_s = 0;
+    // Until when is asked. VictoriaMetrics lets the newest 30 s look like the step before them, as they may
+    // be incomplete, unless a query goes farther than the next step; what lies beyond `last` is dropped.
+    int64_t asked_last() const { return last + 2 * int64_t{step_s}; }
 };
 // At most `most` steps that cover [from, to]; times after `now` and more than 400 days before it are left
 // out, and `first` is after `last` where nothing remains.
 Steps steps_between(int64_t from, int64_t to, int64_t now, size_t most);
 
+// The subjects in groups of which each makes a range_query() that every server takes.
+std::vector<std::vector<std::string>> grouped(const std::vector<std::string>& subjects);
 // PromQL for mean and peak of each step, of these subjects (none: of all).
 std::string range_query(const Measurement& measurement, const std::vector<std::string>& subjects,
                         const HistoryPlace& place, uint32_t step_s);
@@ -68,5 +74,7 @@ Result<std::vector<std::string>> subjects_from(const std::string& body, const Me
 std::string refusal_in(const std::string& body);
 
 constexpr size_t kMostSourceBytes = size_t{4} << 20;  // of an answer
+// Of a query of grouped() subjects; VictoriaMetrics takes no more than 16 KiB.
+constexpr size_t kMostQueryBytes = size_t{12} << 10;
 
 }  // namespace bitfusion::daemon

@@ -19,7 +19,9 @@ const Measurement& measurement(const std::string& name) {
     return *named->measurement;
 }
 
-std::string matrix(const json& rows) {
+// One row may stand for itself.
+std::string matrix(json rows) {
+    if (!rows.is_array()) rows = json::array({rows});
     return json{{"status", "success"}, {"data", {{"resultType", "matrix"}, {"result", rows}}}}.dump();
 }
 
@@ -101,6 +103,32 @@ TEST(HistoryQuery, AnswersBecomePoints) {
     EXPECT_EQ(ranges->at("GPU_2").points[0].peak, 1);
 }
 
+TEST(HistoryQuery, WhatLiesBeyondTheStepsIsDropped) {
+    EXPECT_EQ(kTens.asked_last(), 1050);
+    const auto ranges =
+        ranges_from(matrix(row(json{{"UUID", "GPU-1"}}, {{1030, "3"}, {1040, "4"}, {1050, "5"}})),
+                    measurement("gpu/x/power_w"), kTens);
+    ASSERT_TRUE(ranges) << ranges.error().what;
+    ASSERT_EQ(ranges->at("GPU-1").points.size(), 1u);
+    EXPECT_EQ(ranges->at("GPU-1").points[0].mean, 3);
+}
+
+TEST(HistoryQuery, ManySubjectsAreSeveralQueriesThatFit) {
+    EXPECT_TRUE(grouped({}).empty());
+    EXPECT_EQ(grouped({"", ""}).size(), 1u);
+    // As long as a name can be, of characters that are written as three.
+    const std::vector<std::string> subjects(64, std::string(64, '|'));
+    const HistoryPlace place{std::string(64, 's'), std::string(64, 'p')};
+    size_t count = 0;
+    for (const auto& group : grouped(subjects)) {
+        const std::string query = range_query(measurement("client/x/gpus_allocated"), group, place, 86400);
+        EXPECT_LE(query.size(), kMostQueryBytes);
+        count += group.size();
+    }
+    EXPECT_EQ(count, 64u);
+    EXPECT_EQ(grouped(std::vector<std::string>(64, "GPU-1b2c3d4e-0123-4567-89ab-cdef01234567")).size(), 2u);
+}
+
 TEST(HistoryQuery, WhatIsNoAnswerIsRefused) {
     const json labels = {{"UUID", "GPU-1"}, {"bitfusion_of", "mean"}};
     const std::vector<std::string> wrong = {
@@ -114,7 +142,7 @@ TEST(HistoryQuery, WhatIsNoAnswerIsRefused) {
         matrix({row(labels, {{1000, "1 "}})}), matrix({row(labels, {{"1000", "1"}})}),
         matrix({row(labels, {{1000, "1", 2}})}),
         // Times that were not asked for.
-        matrix({row(labels, {{990, "1"}})}), matrix({row(labels, {{1040, "1"}})}),
+        matrix({row(labels, {{990, "1"}})}), matrix({row(labels, {{1060, "1"}})}),
         matrix({row(labels, {{1005, "1"}})}), matrix({row(labels, {{1e300, "1"}})})};
     for (const std::string& body : wrong)
         EXPECT_FALSE(ranges_from(body, measurement("gpu/x/power_w"), kTens)) << body;

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/percent.h"
 #include "daemon/dispatcher.h"
 
 namespace bitfusion::daemon {
@@ -12,22 +13,6 @@ namespace {
 
 constexpr const char* kAdvice = "check that it runs, and the address of --prometheus";
 constexpr size_t kMostFileBytes = 1 << 20;
-
-std::string form_text(const std::string& text) {
-    constexpr const char* kDigits = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (std::isalnum(byte) != 0) {
-            out += c;
-        } else {
-            out += '%';
-            out += kDigits[byte >> 4];
-            out += kDigits[byte & 15];
-        }
-    }
-    return out;
-}
 
 Result<std::string> read_file(const std::string& path, const char* setting) {
     std::ifstream in(path, std::ios::binary);
@@ -155,8 +140,9 @@ Task<Result<std::vector<std::string>>> HistorySource::names(std::string prefix) 
         // Whether a name of it can begin so.
         if (!fixed.starts_with(prefix) && (measurement.label == nullptr || !prefix.starts_with(fixed)))
             continue;
-        const auto body =
-            co_await ask("/api/v1/query", "query=" + form_text(subjects_query(measurement, place_)), until);
+        // VictoriaMetrics would leave out what began within the last 30 s; to others "nocache" means nothing.
+        const std::string query = base::percent_encoded(subjects_query(measurement, place_));
+        const auto body = co_await ask("/api/v1/query", "query=" + query + "&nocache=1", until);
         if (!body) co_return tl::unexpected<Error>(body.error());
         const auto subjects = subjects_from(*body, measurement);
         if (!subjects) co_return trouble(subjects.error().what);
@@ -179,25 +165,28 @@ Task<Result<std::map<std::string, history::Range>>> HistorySource::ranges(std::v
     const auto until = Clock::now() + kDeadline;
     const Steps steps = steps_between(from, to, time(nullptr), most_points);
     std::map<std::string, history::Range> found;
-    // One question for all subjects of a measurement.
+    // One question for all subjects of a measurement, as far as they fit.
     std::map<const Measurement*, std::vector<std::string>> asked;
     for (const std::string& name : names) {
         const auto named = named_series(name);
         if (named) asked[named->measurement].push_back(named->subject);
     }
-    for (const auto& [measurement, subjects] : asked) {
+    for (const auto& [measurement, all] : asked) {
         if (steps.first > steps.last) break;
-        const std::string form =
-            "query=" + form_text(range_query(*measurement, subjects, place_, steps.step_s)) +
-            "&start=" + std::to_string(steps.first) + "&end=" + std::to_string(steps.last) +
-            "&step=" + std::to_string(steps.step_s);
-        const auto body = co_await ask("/api/v1/query_range", form, until);
-        if (!body) co_return tl::unexpected<Error>(body.error());
-        auto ranges = ranges_from(*body, *measurement, steps);
-        if (!ranges) co_return trouble(ranges.error().what);
-        for (const std::string& subject : subjects) {
-            const auto range = ranges->find(subject);
-            if (range != ranges->end()) found[series_of(*measurement, subject)] = std::move(range->second);
+        for (const auto& subjects : grouped(all)) {
+            const std::string query = range_query(*measurement, subjects, place_, steps.step_s);
+            const std::string form =
+                "query=" + base::percent_encoded(query) + "&start=" + std::to_string(steps.first) +
+                "&end=" + std::to_string(steps.asked_last()) + "&step=" + std::to_string(steps.step_s);
+            const auto body = co_await ask("/api/v1/query_range", form, until);
+            if (!body) co_return tl::unexpected<Error>(body.error());
+            auto ranges = ranges_from(*body, *measurement, steps);
+            if (!ranges) co_return trouble(ranges.error().what);
+            for (const std::string& subject : subjects) {
+                const auto range = ranges->find(subject);
+                if (range != ranges->end())
+                    found[series_of(*measurement, subject)] = std::move(range->second);
+            }
         }
     }
     co_return found;

@@ -1,4 +1,5 @@
-"""The history read from a Prometheus-compatible server: Debian's own, which scrapes a real manager; and servers that lie."""
+"""The history read from Prometheus-compatible servers: Debian's own, which scrape a real manager; and servers that lie."""
+import http.client
 import http.server
 import json
 import os
@@ -20,33 +21,32 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SAMPLE = os.path.join(ROOT, "packaging", "prometheus", "prometheus.yml")
 
 
-class Prometheus:
-    """Scrapes one manager every second, as packaging/prometheus/prometheus.yml says, with its own folder and port."""
+class Keeper:
+    """A server that scrapes one manager every second, as packaging/prometheus/prometheus.yml says, with a folder and a port of its own."""
 
-    def __init__(self, manager, token):
-        self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-prometheus-")
-        path = lambda name: os.path.join(self.folder.name, name)
+    def __init__(self, manager, token, port):
+        self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-keeper-")
         with open(SAMPLE) as sample:
             text = sample.read()
         text = text.replace("192.0.2.10:56001", manager.control).replace("scrape_interval: 15s", "scrape_interval: 1s")
         text = text.replace("  - bitfusion-alerts.yml", "  - " + os.path.join(os.path.dirname(SAMPLE), "bitfusion-alerts.yml"))
         text = text.replace("/etc/prometheus/bitfusion-ca.crt", os.path.join(manager.client_dir, "ca.crt"))
-        text = text.replace("/etc/prometheus/bitfusion-token", path("token"))
-        with open(path("prometheus.yml"), "w") as config:
+        text = text.replace("/etc/prometheus/bitfusion-token", self.path("token"))
+        with open(self.path("scrape.yml"), "w") as config:
             config.write(text)
-        with open(path("token"), "w") as file:
+        with open(self.path("token"), "w") as file:
             file.write(token + "\n")
-        self.port = free_ports(1)[0]
-        self.url = "http://127.0.0.1:%d/metrics-of-all" % self.port
-        self.log = open(path("log"), "wb+")
-        self.process = subprocess.Popen(
-            ["prometheus", "--config.file=" + path("prometheus.yml"), "--storage.tsdb.path=" + path("data"),
-             "--web.listen-address=127.0.0.1:%d" % self.port, "--web.external-url=" + self.url],
-            stdout=self.log, stderr=subprocess.STDOUT, env=clean_environment(GOMAXPROCS="1"))
+        self.address = "127.0.0.1:%d" % port
+        self.url = "http://%s%s" % (self.address, self.at)
+        self.log = open(self.path("log"), "wb+")
+        self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=subprocess.STDOUT, env=clean_environment(GOMAXPROCS="1"))
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
 
     def count(self, query):
         try:
-            asked = self.url + "/api/v1/query?" + urllib.parse.urlencode({"query": query})
+            asked = self.url + "/api/v1/query?" + urllib.parse.urlencode({"query": query, "nocache": "1"})
             with urllib.request.urlopen(asked, timeout=DEADLINE) as answer:
                 rows = json.load(answer)["data"]["result"]
                 return float(rows[0]["value"][1]) if rows else 0
@@ -62,49 +62,97 @@ class Prometheus:
         self.folder.cleanup()
 
 
-@unittest.skipUnless(shutil.which("prometheus"), "SKIPPED, NOT TESTED: no prometheus (package prometheus)")
-class Real(WithManager):
-    """The manager's own history and the one that Prometheus keeps tell the same."""
+class Prometheus(Keeper):
+    program = "prometheus"
+    at = "/metrics-of-all"
+
+    def command(self):
+        return [self.program, "--config.file=" + self.path("scrape.yml"), "--storage.tsdb.path=" + self.path("data"),
+                "--web.listen-address=" + self.address, "--web.external-url=" + self.url]
+
+
+class VictoriaMetrics(Keeper):
+    """With the settings that it comes with, but for its own part of the file: alert rules are another program's."""
+    program = "victoria-metrics"
+    at = "/of/all"
+
+    def command(self):
+        return [self.program, "-promscrape.config=" + self.path("scrape.yml"), "-promscrape.config.strictParse=false",
+                "-storageDataPath=" + self.path("data"), "-httpListenAddr=" + self.address, "-http.pathPrefix=" + self.at]
+
+
+def needs(keeper):
+    return unittest.skipUnless(shutil.which(keeper.program),
+                               "SKIPPED, NOT TESTED: no %s (package %s)" % (keeper.program, keeper.program))
+
+
+class Kept:
+    """A manager that was scraped for a while by all the keepers that there are, and what its own history says of that time."""
     arguments = ("--software-gpus", "2", "--software-memory", "4GiB", "--metrics-interval", "1s")
 
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="bitfusion-source-")
-        self.addCleanup(folder.cleanup)
-        self.state = os.path.join(folder.name, "state")
-        self.ports = free_ports(2)
-
-    def start(self, *more):
-        self.manager = Manager(*self.arguments, *more, secure=True, state=self.state, listen_on=self.ports)
-        self.addCleanup(self.manager.close)
-
-    def history(self, names, since, until):
-        query = "&".join("series=" + urllib.parse.quote(name) for name in names)
-        status, body = self.manager.ask("GET", "/v1/history?%s&from=%d&to=%d&points=100" % (query, since, until))
-        self.assertEqual(status, 200, body)
-        return {name: {point[0]: point[1:] for point in one["points"]} for name, one in body["range"].items()}
-
-    def test_the_charts_are_the_same(self):
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-source-")
+        kinds = [kind for kind in (Prometheus, VictoriaMetrics) if shutil.which(kind.program)]
+        self.ports, ports = free_ports(4)[:2], free_ports(4)[2:]
+        self.keepers = {}
+        self.manager = None
         self.start()
         status, body = self.manager.ask("POST", "/v1/tokens", {"role": "viewer", "description": "prometheus"})
-        self.assertEqual(status, 201, body)
-        prometheus = Prometheus(self.manager, body["token"])
-        self.addCleanup(prometheus.close)
-        began = int(time.time())
-        self.assertEqual(self.manager.ask("POST", "/v1/leases", {"gpus": 1, "memory_mib": 1024})[0], 201)
+        assert status == 201, body
+        self.keepers = {kind: kind(self.manager, body["token"], port) for kind, port in zip(kinds, ports)}
+        self.began = int(time.time())
+        assert self.manager.ask("POST", "/v1/leases", {"gpus": 1, "memory_mib": 1024})[0] == 201
         seen = "count_over_time(bitfusion_client_gpus_allocated[1m])"
-        wait_until(lambda: prometheus.count(seen) >= 35, "Prometheus has scraped it 35 times", 4 * DEADLINE)
-        ended = int(time.time())
-        names = self.manager.ask("GET", "/v1/history")[1]["series"]
+        for kind, keeper in self.keepers.items():
+            wait_until(lambda keeper=keeper: keeper.count(seen) >= 35, kind.program + " has scraped it 35 times", 4 * DEADLINE)
+        self.ended = int(time.time())
+        self.names = self.manager.ask("GET", "/v1/history")[1]["series"]
+        self.own = self.history()
+
+    def start(self, *more):
+        if self.manager:
+            assert self.manager.stop() == 0
+        self.manager = Manager(*self.arguments, *more, secure=True, state=os.path.join(self.folder.name, "state"), listen_on=self.ports)
+
+    def history(self):
+        query = "&".join("series=" + urllib.parse.quote(name) for name in self.names)
+        status, body = self.manager.ask("GET", "/v1/history?%s&from=%d&to=%d&points=100" % (query, self.began, self.ended))
+        assert status == 200, body
+        return {name: {point[0]: point[1:] for point in one["points"]} for name, one in body["range"].items()}
+
+    def close(self):
+        self.manager.close()
+        for keeper in self.keepers.values():
+            keeper.close()
+        self.folder.cleanup()
+
+
+class Real:
+    """The manager's own history and the one that the keeper keeps tell the same."""
+    kept = []  # one for all keepers: the time in which they scrape is the same
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not Real.kept:
+            Real.kept.append(Kept())
+            unittest.addModuleCleanup(lambda: Real.kept.pop().close())
+
+    def setUp(self):
+        self.kept = Real.kept[0]
+        self.url = self.kept.keepers[self.keeper].url
+        self.kept.start("--prometheus", self.url)
+        self.manager = self.kept.manager
+
+    def test_the_charts_are_the_same(self):
+        names, own, began, ended = self.kept.names, self.kept.own, self.kept.began, self.kept.ended
         constant = [name for name in names if not name.startswith("net/") and "used" not in name and "utilization" not in name]
-        own = self.history(names, began, ended)
-        self.assertEqual(self.manager.stop(), 0)
-        self.start("--prometheus", prometheus.url)
         about = self.manager.ask("GET", "/v1/about")[1]["history"]
-        self.assertEqual(about["source"], prometheus.url)
+        self.assertEqual(about["source"], self.url)
         told = self.manager.ask("GET", "/v1/history")[1]
-        self.assertEqual(told["source"], prometheus.url)
+        self.assertEqual(told["source"], self.url)
         self.assertEqual(set(told["series"]) ^ set(names), set(), "the same series are known")
-        theirs = self.history(names, began, ended)
+        theirs = self.kept.history()
         self.assertEqual(set(theirs), set(own))
         compared = 0
         for name in constant:
@@ -124,6 +172,38 @@ class Real(WithManager):
         # The other server's id: its measurements are not this one's.
         prefix = self.manager.ask("GET", "/v1/history?prefix=net/")[1]["series"]
         self.assertTrue(prefix and all(name.startswith("net/") for name in prefix), prefix)
+
+    def test_a_time_in_which_nothing_was_measured_is_empty(self):
+        before = self.kept.began - 3600
+        query = "/v1/history?series=server/gpus&series=pool/gpus&from=%d&to=%d" % (before, before + 1800)
+        self.assertEqual(self.manager.ask("GET", query), (200, {"range": {}}))
+
+    def test_the_newest_steps_are_those_that_were_measured(self):
+        """What changes now is seen at once, not when a keeper holds its newest samples for complete."""
+        waiting = lambda: self.manager.ask("GET", "/v1/history?series=server/leases&points=100")[1].get("points", [])
+        held = len(self.manager.leases())
+        wait_until(lambda: waiting() and waiting()[-1][1] == held, "the number of leases is charted")
+        for _ in range(2):
+            self.manager.lease(memory_mib=64)
+        began = time.monotonic()
+        wait_until(lambda: waiting()[-1][2] == held + 2, "two more leases are charted")
+        self.assertLess(time.monotonic() - began, 25)
+
+    def test_64_long_names_at_once_are_answered(self):
+        names = ["client/%s/gpus_allocated" % ("-" * 60 + "%04d" % number) for number in range(63)] + ["server/gpus"]
+        query = "&".join("series=" + urllib.parse.quote(name, safe="") for name in names)
+        status, body = self.manager.ask("GET", "/v1/history?" + query)
+        self.assertEqual((status, list(body.get("range", body))), (200, ["server/gpus"]))
+
+
+@needs(Prometheus)
+class RealPrometheus(Real, WithManager):
+    keeper = Prometheus
+
+
+@needs(VictoriaMetrics)
+class RealVictoriaMetrics(Real, WithManager):
+    keeper = VictoriaMetrics
 
 
 class Lying(http.server.BaseHTTPRequestHandler):
@@ -217,6 +297,40 @@ class Hostile(WithManager):
         self.assertIn("127.0.0.1:%d" % port, body["error"])
         self.assertIn("check that it runs", body["error"])
         self.assertEqual(self.manager.ask("GET", "/v1/history")[0], 503)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "SKIPPED, NOT TESTED: only root can have a name server of his own")
+    def test_a_name_server_that_is_silent_holds_nobody(self):
+        """Neither other requests nor the end of the daemon wait for it."""
+        server = socket.socket(type=socket.SOCK_DGRAM)
+        self.addCleanup(server.close)
+        server.settimeout(DEADLINE)
+        try:
+            server.bind(("127.0.0.53", 53))
+        except OSError as error:
+            self.skipTest("SKIPPED, NOT TESTED: no name server can be had here: %s" % error)
+        self.manager.stop()
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write("nameserver 127.0.0.53\noptions timeout:30 attempts:5\n")
+            file.flush()
+            own = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', file.name)
+            if subprocess.run([*own, "true"], capture_output=True).returncode != 0:
+                self.skipTest("SKIPPED, NOT TESTED: no mount of one's own can be made here")
+            self.manager = Manager("--prometheus", "http://metrics.example:9090", through=own)
+            self.addCleanup(self.manager.close)
+            asking = threading.Thread(target=self.ask_in_vain)
+            asking.start()
+            self.assertIn(b"metrics", server.recvfrom(512)[0])
+            began = time.monotonic()
+            self.assertEqual(self.manager.ask("GET", "/v1/about")[0], 200)
+            self.assertEqual(self.manager.stop(), 0)
+            self.assertLess(time.monotonic() - began, 25)
+            asking.join()
+
+    def ask_in_vain(self):
+        try:
+            self.ask()
+        except (OSError, http.client.HTTPException):
+            pass  # the daemon ended meanwhile
 
     def test_settings_that_cannot_be_are_refused_at_the_start(self):
         for arguments in (("--prometheus", "prometheus:9090"), ("--prometheus", "http://u:secret@127.0.0.1"),
