@@ -1,6 +1,8 @@
 // A tab that stays open for a week: its session ends, its stream of events breaks and is refused, and it goes on where it
-// was, without a storm of requests. The page's clock goes on when the test says so.
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+// was, without a storm of requests; and however often it loads, it becomes no heavier. The page's clock goes on when the
+// test says so.
+import type { CDPSession } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openWindow, type Window } from './browser';
 import { consoleFolder } from './places';
 import { signIn } from './signed_in';
@@ -106,4 +108,105 @@ test('opens the stream again that was refused, and not in a storm', async () => 
     })
     .toBeGreaterThan(loads);
   expect(window.problems).toEqual([]);
+});
+
+// What the page holds after everything that nobody needs is gone.
+async function weight(devtools: CDPSession): Promise<Record<string, number>> {
+  await devtools.send('HeapProfiler.collectGarbage');
+  const { metrics } = await devtools.send('Performance.getMetrics');
+  const of = (name: string) => metrics.find((one) => one.name === name)!.value;
+  return { nodes: of('Nodes'), listeners: of('JSEventListeners'), documents: of('Documents'), bytes: of('JSHeapUsedSize') };
+}
+
+// The clock goes on until there are more requests for this path.
+function loaded(path: string, before: number): Promise<void> {
+  const more = async () => {
+    await pass(1);
+    return asked(path);
+  };
+  return expect.poll(more, { interval: 5 }).toBeGreaterThan(before);
+}
+
+// The second of two equally long stretches adds next to nothing, as a week of them would not.
+async function staysLight(devtools: CDPSession, stretch: () => Promise<void>): Promise<void> {
+  await stretch();
+  const before = await weight(devtools);
+  await stretch();
+  const after = await weight(devtools);
+  expect(after.nodes, `nodes, after ${before.nodes}`).toBeLessThanOrEqual(before.nodes + 40);
+  expect(after.listeners, `listeners, after ${before.listeners}`).toBeLessThanOrEqual(before.listeners + 4);
+  expect(after.documents).toBeLessThanOrEqual(before.documents);
+  expect(after.bytes, `bytes, after ${before.bytes}`).toBeLessThanOrEqual(before.bytes * 1.15);
+  expect(pool.streams, 'connections for events').toBe(1);
+}
+
+describe('loads without end', () => {
+  let devtools: CDPSession;
+  beforeAll(async () => {
+    devtools = await window.context.newCDPSession(window.page);
+    await devtools.send('Performance.enable');
+  });
+
+  // No waitForSelector: what it finds it holds, with all that was the page then.
+  const show = async (address: string, selector: string) => {
+    await window.page.evaluate(`location.hash = ${JSON.stringify('#/' + address)}`);
+    await window.page.locator(selector).first().waitFor();
+  };
+
+  test.each([
+    ['cluster', 'main canvas', '/v1/history'],
+    ['servers/0000-0?pane=use', 'main canvas', '/v1/history'],
+    ['servers?sort=-host', 'tr[data-key="0000-0"]', '/v1/servers'],
+  ])('of %s leave nothing behind', async (address, selector, path) => {
+    await show(address, selector);
+    await staysLight(devtools, async () => {
+      for (let load = 0; load < 15; ++load) {
+        const before = asked(path);
+        await window.page.getByRole('button', { name: 'Refresh now' }).click();
+        await loaded(path, before);
+      }
+    });
+    await window.page.locator(selector).first().waitFor();
+    expect(await window.page.locator('main canvas').count()).toBeLessThanOrEqual(4);
+  });
+
+  test('of a log that never ends keep its newest lines', async () => {
+    const path = '/v1/servers/0000-0/logs';
+    const lines = window.page.locator('dialog .line');
+    pool.talk = 500;
+    try {
+      await show('servers/0000-0?dialog=log', 'dialog .line');
+      await staysLight(devtools, async () => {
+        for (let load = 0; load < 8; ++load) await loaded(path, asked(path));
+        await expect.poll(() => lines.count()).toBe(2000);
+      });
+    } finally {
+      pool.talk = 0;
+    }
+  });
+
+  test('of one page after the other leave nothing behind', async () => {
+    const stops: [string, string][] = [
+      ['cluster', 'main canvas'],
+      ['servers/0000-0?pane=use', 'main canvas'],
+      ['servers/0000-0?dialog=health', 'dialog [data-check="ecc"]'],
+      ['clients/client-00001', 'main canvas'],
+      ['tokens', 'tr[data-key="t000000"]'],
+      ['activity', 'tr[data-key="1000"]'],
+    ];
+    await staysLight(devtools, async () => {
+      for (let round = 0; round < 5; ++round) for (const [address, selector] of stops) await show(address, selector);
+    });
+  });
+
+  test('and changes that are pushed without end, too', async () => {
+    await show('servers?sort=-host', 'tr[data-key="0000-0"]');
+    await staysLight(devtools, async () => {
+      for (let burst = 0; burst < 15; ++burst) {
+        const before = asked('/v1/servers');
+        for (const topic of ['servers', 'leases', 'queue', 'servers', 'health']) pool.push(topic);
+        await loaded('/v1/servers', before);
+      }
+    });
+  });
 });

@@ -36,6 +36,7 @@ export class SimulatedPool {
   signedOut = false; // the session is over, until somebody signs in
   noStreams: number | null = null; // what who asks for events gets instead
   texts: string | null = null; // what every text of a stranger is
+  talk = 0; // lines that every log has new at each question
   #server: Server;
   #lists: Record<string, unknown>;
   #streams = new Set<ServerResponse>();
@@ -51,6 +52,11 @@ export class SimulatedPool {
   async listen(): Promise<string> {
     await new Promise<void>((done) => this.#server.listen(0, '127.0.0.1', done));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  // How many readers of events there are.
+  get streams(): number {
+    return this.#streams.size;
   }
 
   push(event: string): void {
@@ -106,15 +112,16 @@ export class SimulatedPool {
     };
     if (url.pathname === '/v1/session' && request.method === 'POST') this.signedOut = false;
     if (this.signedOut) return tell(401, { error: 'the session is over; log in again' });
+    const strange = (body: unknown) => (this.texts === null ? body : withTexts(body, this.texts));
     if (url.pathname === '/v1/session')
-      return tell(200, { name: 'ann', role: this.role, csrf: 'c', expires: ago(-3600), insecure: false });
+      return tell(200, strange({ name: 'ann', role: this.role, csrf: 'c', expires: ago(-3600), insecure: false }));
     if (this.silent) return;
-    if (this.broken !== null) return tell(this.broken, { error: 'as the test wants it; nothing to do' });
-    if (request.method !== 'GET') return tell(405, { error: 'this pool cannot be changed; use a real one' });
-    if (url.pathname === '/v1/history') return tell(200, history(url.searchParams, this.size.servers * this.size.gpusOfAServer));
+    if (this.broken !== null) return tell(this.broken, strange({ error: 'as the test wants it; nothing to do' }));
+    if (request.method !== 'GET') return tell(405, strange({ error: 'this pool cannot be changed; use a real one' }));
+    if (url.pathname === '/v1/history')
+      return tell(200, strange(history(url.searchParams, this.size.servers * this.size.gpusOfAServer)));
     const found = this.#lists[url.pathname] ?? this.#detail(url.pathname, url.searchParams);
-    if (found && this.texts !== null) return tell(200, withTexts(found, this.texts));
-    return found ? tell(200, found) : tell(404, { error: 'no such path; see /v1/openapi.json' });
+    return found ? tell(200, strange(found)) : tell(404, { error: 'no such path; see /v1/openapi.json' });
   }
 
   #detail(path: string, query: URLSearchParams): unknown {
@@ -123,18 +130,32 @@ export class SimulatedPool {
     const server = parts && all.find((one) => one.id === decodeURIComponent(parts[1]));
     if (!server) return null;
     if (parts[2] === '/health') return healthOf();
-    if (parts[2] === '/logs') return { lines: query.has('after') ? [] : logLines(), next: 12, lost: 0 };
+    if (parts[2] === '/logs') {
+      const after = Number(query.get('after') ?? 0);
+      const lines = query.has('after') ? logLines(this.talk, after) : logLines(12);
+      return { lines, next: after + lines.length, lost: 0 };
+    }
     return { ...(this.#lists['/v1/server'] as object), ...server };
   }
 }
 
-// The texts that clients, users and machines choose for themselves, as a hostile one would.
-function withTexts(value: unknown, text: string): unknown {
-  const chosen = ['hostname', 'name', 'description', 'program', 'user', 'host', 'client_name', 'details', 'text', 'asks', 'subject'];
-  if (Array.isArray(value)) return value.map((one) => withTexts(one, text));
+// The texts that clients, users and machines choose for themselves, or that quote them, as a hostile one would.
+const chosen = [
+  ...['hostname', 'name', 'client_name', 'server_name', 'host', 'user', 'program', 'description', 'address', 'uuid'],
+  ...['details', 'text', 'part', 'asks', 'subject', 'who', 'what', 'from', 'outcome', 'error', 'version', 'pool', 'backend'],
+  ...['driver_version', 'inventory_error', 'change'],
+];
+
+function withTexts(value: unknown, text: string, all = false): unknown {
+  if (typeof value === 'string') return all ? `${value} ${text}` : value;
+  if (Array.isArray(value)) return value.map((one) => withTexts(one, text, all));
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, chosen.includes(key) && typeof one === 'string' ? `${one} ${text}` : withTexts(one, text)]),
+    Object.entries(value).map(([key, one]) => {
+      // An interface's name, within the names of its measurements.
+      if (key === 'series') return [key, one.map((name: string) => name.replace('eth0', `eth0 ${text.replaceAll('/', '_')}`))];
+      return [key, withTexts(one, text, all || chosen.includes(key))];
+    }),
   );
 }
 
@@ -301,13 +322,13 @@ function healthOf() {
   return { status: 'fatal', checks };
 }
 
-function logLines() {
-  return Array.from({ length: 12 }, (_, index) => ({
-    seq: index + 1,
+function logLines(count: number, after = 0) {
+  return Array.from({ length: count }, (_, index) => ({
+    seq: after + index + 1,
     time: ago(100 - index),
     level: ['info', 'warn', 'error'][index % 3],
     part: 'daemon',
-    text: `line ${index + 1} of the log`,
+    text: `line ${after + index + 1} of the log`,
   }));
 }
 

@@ -160,20 +160,71 @@ describe('an answer that does not come', () => {
 
 describe('hostile texts', () => {
   const script = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>"'&=1+1 ${'W'.repeat(300)}`;
+  const server = 'servers/0000-0';
+  const client = 'clients/client-00000';
 
-  test.each([...pages, 'servers/0000-0?dialog=log', 'servers/0000-0?dialog=health', 'clients/client-00000'])(
-    'on %s are texts',
-    async (address) => {
-      pool.texts = script;
-      const before = window.problems.length;
-      await open(address);
-      await window.page.waitForSelector('main table, main canvas, main dl, dialog .line');
-      expect(await window.page.evaluate('window.hurt')).toBeUndefined();
-      expect(await window.page.locator('main img, dialog img').count()).toBe(0);
-      expect(await window.page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
-      expect(window.problems.slice(before)).toEqual([]);
-    },
-  );
+  // Nothing of them ran or became an element, nothing pushes the page apart, and they can be read.
+  async function areTexts(before: number): Promise<void> {
+    const { page } = window;
+    await page.getByText('<img src=x onerror=').first().waitFor({ state: 'attached' });
+    expect(await page.evaluate('window.hurt')).toBeUndefined();
+    expect(await page.locator('body img, body script').count()).toBe(0);
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(window.problems.slice(before)).toEqual([]);
+  }
+
+  test.each([
+    ...pages,
+    ...[server, `${server}?pane=use`, `${server}?pane=network`, `${server}?pane=sessions`],
+    ...['log', 'health', 'gpu', 'settings'].map((dialog) => `${server}?dialog=${dialog}`),
+    ...[client, `${client}?dialog=gpu`, `${client}?dialog=settings`, 'servers/gone', 'clients/gone'],
+    ...['tokens?edit=t000000', 'tokens?dialog=new', 'users?dialog=new', 'settings?dialog=backup'],
+  ])('on %s are texts', async (address) => {
+    pool.texts = script;
+    const before = window.problems.length;
+    await open(address);
+    await window.page.waitForSelector('main table, main canvas, main dl, main .sheet, dialog[open] .line, dialog[open] input');
+    await areTexts(before);
+  });
+
+  test.each([
+    [server, 'Drain'],
+    [server, 'Delete'],
+    [client, 'Disable'],
+    [client, 'Delete'],
+    ['tokens', 'Delete'],
+    ['users', /^Delete/],
+    ['queue', /^Remove/],
+    ['sessions', /^End session/],
+    ['settings', /^Delete/],
+  ])('in what %s asks before %s, and in the refusal, are texts', async (address, action) => {
+    pool.texts = script;
+    const before = window.problems.length;
+    const { page } = window;
+    await open(address);
+    if (address === 'tokens') {
+      await page.locator('main tr[data-key] button[aria-haspopup=menu]').first().click();
+      await page.getByRole('menuitem', { name: action, exact: true }).click();
+    } else {
+      await page.locator('main').getByRole('button', { name: action, exact: true }).first().click();
+    }
+    const dialog = page.locator('dialog[open]');
+    await dialog.waitFor();
+    await areTexts(before);
+    if (await dialog.getByRole('textbox').count()) await dialog.getByRole('textbox').fill(`gpu-host-000 ${script}`);
+    await dialog.locator('button.danger, button.main').last().click();
+    await expect.poll(() => dialog.getByRole('alert').innerText()).toContain('this pool cannot be changed');
+    await areTexts(before);
+  });
+
+  test('in an error are texts', async () => {
+    pool.texts = script;
+    const before = window.problems.length;
+    pool.broken = 503;
+    await open('servers');
+    await window.page.getByText('as the test wants it').first().waitFor();
+    await areTexts(before);
+  });
 });
 
 describe('the address', () => {
