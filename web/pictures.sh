@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 from=${1:-build/reports/console}
-pages=(cluster servers server-allocation server-use server-network server-log server-health clients client sessions queue
+pages=(sign-in cluster servers server-allocation server-use server-network server-log server-health clients client sessions queue
     tokens users activity settings about)
 command -v pngquant >/dev/null || { echo "pngquant is missing: apt-get install pngquant" >&2; exit 1; }
 mkdir -p docs/pictures

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seriousFindings } from './accessible';
 import { openWindow, type Window } from './browser';
 import { consoleFolder, pictures } from './places';
+import { signIn } from './signed_in';
 import { SimulatedPool } from './simulated_pool';
 
 const pool = new SimulatedPool(consoleFolder(), {
@@ -105,5 +106,24 @@ describe.each([
     if (theme === 'phone') return;
     if (!counted) skip(`the machine was too busy to say how soon ${name} has its data; all else of it was tested`);
     expect(took, `${name} had its data after`).toBeLessThan(mostMs);
+  });
+
+  test('sign-in', async () => {
+    const { page } = window;
+    pool.signedOut = true;
+    try {
+      await page.goto('about:blank');
+      await page.goto(home + '/console/#/servers');
+      await page.getByLabel('User name').waitFor();
+      await page.screenshot({ path: join(pictures(), `large-${theme}-sign-in.png`) });
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+      expect(await seriousFindings(page)).toEqual([]);
+      await signIn(page);
+      await page.waitForSelector('tr[data-key="0000-0"]');
+      expect(window.problems).toEqual([]);
+      expect(window.foreign).toEqual([]);
+    } finally {
+      pool.signedOut = false;
+    }
   });
 });
