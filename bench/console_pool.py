@@ -3,7 +3,8 @@
 
 The manager is real, with its etcd, its TLS and its own 8 software GPUs; the other servers, 8 GPUs each, are this
 program, which speaks to the manager as servers of a pool do, once a second each. Clients are real tokens with real
-leases of half a GPU each. The history has 30 days of this server, of the pool and of some clients.
+leases of half a GPU each. The history has 30 days of this server, of the pool and of every client: what each of the other
+servers would have of itself, that server would tell.
 
 usage: console_pool.py [--build build] [--servers 100] [--clients 2000] [--waiting 40] [--rounds 7] [--json FILE]
 Needs etcd (Debian package etcd-server) and the targets bitfusion, bitfusion_worker and fill_history. The exit code is 1
@@ -137,8 +138,13 @@ def history(names, seconds):
                                      ["from=%d" % (now - seconds), "to=%d" % now, "points=300"])
 
 
-def pages(server, gpus, client, interfaces):
-    """What each page asks for, as web/src/page has it: requests at the same time are one after the other here."""
+def series_of(client):
+    return "client/node-%04d/gpus_allocated" % client
+
+
+def pages(server, gpus, clients, interfaces):
+    """What each page asks for, as web/src/page has it: requests at the same time are one after the other here. A path that is a
+    list is another one each time, as it is for readers who look at one client after the other."""
     def gpu(*what):
         return [["gpu/%s/%s" % (one, kind) for one in gpus for kind in what]]
     pool = ["pool/gpus", "pool/gpus_allocated", "server/gpus", "server/gpus_allocated"]
@@ -150,10 +156,10 @@ def pages(server, gpus, client, interfaces):
         found["a server: memory and compute, %s" % period] = [
             of, history(gpu("memory_mib", "allocated_mib", "memory_used_mib", "utilization_percent")[0], seconds)]
         found["a server: network, %s" % period] = [of, "/v1/history?prefix=net/", history(interfaces or ["net/none"], seconds)]
-        found["a client, %s" % period] = ["/v1/clients", "/v1/sessions", history([client], seconds)]
+        found["a client, %s" % period] = ["/v1/clients", [history([series_of(one)], seconds) for one in clients], "/v1/sessions", "/v1/servers"]
     found.update({
-        "servers": ["/v1/servers"], "a server: sessions": [of, "/v1/sessions"], "a server: log": [of + "/logs?level=info"],
-        "a server: health": [of + "/health"], "clients": ["/v1/clients"], "sessions": ["/v1/sessions"], "queue": ["/v1/claims"],
+        "servers": ["/v1/servers"], "a server: sessions": [of, "/v1/sessions", "/v1/servers"], "a server: log": [of + "/logs?level=info"],
+        "a server: health": [of + "/health"], "clients": ["/v1/clients"], "sessions": ["/v1/sessions", "/v1/servers"], "queue": ["/v1/claims"],
         "tokens": ["/v1/tokens"], "users": ["/v1/users"], "activity": ["/v1/audit?limit=100"],
         "settings": ["/v1/settings", "/v1/backups"], "about": ["/v1/server", "/v1/about"]})
     return found
@@ -166,7 +172,6 @@ def main():
     parser.add_argument("--clients", type=int, default=2000)
     parser.add_argument("--waiting", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--filled-clients", type=int, default=100, help="clients with 30 days of history")
     parser.add_argument("--json")
     asked = parser.parse_args()
     os.environ["BITFUSION_BUILD"] = os.path.abspath(asked.build)
@@ -194,7 +199,7 @@ def main():
         names += ["net/eth%d/%s_bytes_per_second" % (i, way) for i in range(2) for way in ("rx", "tx")] if not interfaces else interfaces
         interfaces = [name for name in names if name.startswith("net/")]
         gpus = sorted({name.split("/")[1] for name in series if name.startswith("gpu/")})
-        names += ["client/node-%04d/gpus_allocated" % number for number in range(asked.filled_clients)]
+        names += [series_of(number) for number in range(asked.clients)]
         with open(os.path.join(manager.client_dir, "ca.crt")) as file:
             authority = file.read()
         admin = {"Authorization": "Bearer " + manager.token(), "Bitfusion-Machine": "0" * 64}
@@ -256,18 +261,21 @@ def main():
                   "waiting": len(line.ask("GET", "/v1/claims", **admin)[1]["claims"]), "tokens": asked.clients}
         said("measuring: %s" % counts)
         # What is measured must be there: half hours of 30 days, joined to at most 300 points.
-        filled = ["pool/gpus_allocated", "gpu/%s/allocated_mib" % gpus[0], "client/node-0000/gpus_allocated", interfaces[0]]
-        for name, one in line.ask("GET", history(filled, 30 * DAY), **admin)[1]["range"].items():
-            assert len(one["points"]) > 200, (name, len(one["points"]))
-            filled.remove(name)
-        assert not filled, filled
-        for page, paths in pages(own["id"], gpus, "client/node-0000/gpus_allocated", interfaces).items():
+        filled = ["pool/gpus_allocated", "gpu/%s/allocated_mib" % gpus[0], interfaces[0], *map(series_of, range(asked.clients))]
+        for at in range(0, len(filled), 64):
+            found = line.ask("GET", history(filled[at:at + 64], 30 * DAY), **admin)[1]["range"]
+            assert set(found) == set(filled[at:at + 64]), set(filled[at:at + 64]) - set(found)
+            for name, one in found.items():
+                assert len(one["points"]) > 200, (name, len(one["points"]))
+        # Readers look at clients all over the store.
+        looked_at = [number * 7919 % asked.clients for number in range(asked.rounds)]
+        for page, paths in pages(own["id"], gpus, looked_at, interfaces).items():
             took = []
-            for _ in range(asked.rounds):
+            for number in range(asked.rounds):
                 for claim_id, token in waiting[:: max(1, len(waiting))]:
                     line.ask("GET", "/v1/claims/" + claim_id, **token)
                 start_of_page = time.perf_counter()
-                for path in paths:
+                for path in (path if isinstance(path, str) else path[number] for path in paths):
                     status, body = line.ask("GET", path, **admin)
                     assert status == 200 or "net/none" in path, (path, status, body)
                 took.append(1000 * (time.perf_counter() - start_of_page))
