@@ -7,7 +7,8 @@ from cluster import *
 
 class Relay:
     """Stands between a client and a manager, one request a connection, and passes on all but what `told` decides:
-    "drop" closes the connection, "keep" answers nothing for as long as the client waits."""
+    "drop" closes the connection, "keep" answers nothing for as long as the client waits, "mute" passes the request on and
+    answers nothing either."""
 
     def __init__(self, manager, told):
         self.target = manager.address("control")
@@ -41,6 +42,10 @@ class Relay:
             self.open.append(server)
             server.settimeout(None)
             server.sendall(head)
+            if decision == "mute":
+                self.kept.set()
+                self.pump(client, server)
+                return
             threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
             self.pump(server, client)
         except OSError:
