@@ -2,20 +2,23 @@
 // in use, and whether anything happens.
 //
 // The daemon makes it, one for each lease, and maps it into every worker of the lease. Each worker counts
-// twice: in the lease's total, which the partition is held against, and in a slot of its own. A worker that
-// ends returns what it has; for one that was killed the daemon takes its slot out of the total. Any thread
-// and process; all of one tenant.
+// twice: in the lease's total, which the partition is held against, and in a slot of its own, or, what it
+// shares with others of the lease, in a record (shared_charge.h). A worker that ends returns what it has; for
+// one that was killed the daemon takes its slot out of the total. Any thread and process; all of one tenant.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "wire/shared_charge.h"
+
 namespace bitfusion::wire {
 
 struct Usage {
     static constexpr int kMostGpus = 64;
     static constexpr int kMostWorkers = 256;
+    static constexpr int kMostShared = 4096;
 
     struct Slot {
         std::atomic<uint64_t> bytes[kMostGpus];
@@ -30,23 +33,20 @@ struct Usage {
     std::atomic<uint64_t> answers;
     uint64_t reserved_too[512 - 384 - 3];
     Slot slots[kMostWorkers];
+    SharedCharge shared[kMostShared];
 };
 
 static_assert(offsetof(Usage, received_bytes) == 3072 && offsetof(Usage, slots) == 4096);
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "shared between processes");
 
 // The daemon makes the memory this large; what lies behind the Usage is the workers' own (worker/census.h).
-constexpr size_t kLeaseMemoryBytes = 512 << 10;
+constexpr size_t kLeaseMemoryBytes = 1 << 20;
 
 // What the worker of this slot still counts is taken out of the total: it is gone.
 inline void forget_worker(Usage* usage, int slot) {
-    for (int gpu = 0; gpu < Usage::kMostGpus; ++gpu) {
-        const uint64_t left = usage->slots[slot].bytes[gpu].exchange(0);
-        uint64_t now = usage->bytes[gpu].load();
-        // A tenant that scribbles here only deceives itself, but the total must not wrap around.
-        while (!usage->bytes[gpu].compare_exchange_weak(now, now - (left < now ? left : now))) {
-        }
-    }
+    for (int gpu = 0; gpu < Usage::kMostGpus; ++gpu)
+        take_out(&usage->bytes[gpu], usage->slots[slot].bytes[gpu].exchange(0));
+    release_charges_of(usage, slot);
 }
 
 }  // namespace bitfusion::wire

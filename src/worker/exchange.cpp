@@ -36,6 +36,7 @@ struct Answer {
     uint32_t found;
     Exchange::Kind kind;
     uint64_t bytes;
+    uint64_t charge;
     std::array<uint8_t, Exchange::kRawBytes> raw;
 };
 
@@ -178,7 +179,7 @@ void Exchange::answer(int connection) {
     if (recv(connection, secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size())) return;
     const std::optional<Object> object = find(secret);
     Answer answer{};
-    if (object) answer = {1, object->kind, object->bytes, object->raw};
+    if (object) answer = {1, object->kind, object->bytes, object->charge, object->raw};
     send_answer(connection, answer, object ? object->descriptor : -1);
     if (object) close_if_open(object->descriptor);
 }
@@ -263,6 +264,7 @@ std::optional<Exchange::Object> Exchange::ask_other(int slot, const Secret& secr
     }
     object.kind = answer.kind;
     object.bytes = answer.bytes;
+    object.charge = answer.charge;
     object.raw = answer.raw;
     return object;
 }

@@ -44,6 +44,7 @@ class Exchange {
     struct Object {
         Kind kind = Kind::kMemory;
         uint64_t bytes = 0;                    // of memory
+        uint64_t charge = 0;                   // of memory: its shared charge (wire/shared_charge.h); 0: none
         std::array<uint8_t, kRawBytes> raw{};  // the driver's handle
         int descriptor = -1;                   // the driver's file; closed by who holds the object
     };

@@ -1,5 +1,7 @@
 #include "worker/memory_table.h"
 
+#include <utility>
+
 #include "worker/census.h"
 
 namespace bitfusion::worker {
@@ -22,6 +24,46 @@ void MemoryTable::refund(int device, uint64_t bytes) {
     usage_->slots[slot_].bytes[device].fetch_sub(bytes);
     usage_->bytes[device].fetch_sub(bytes);
     if (census_ != nullptr) census_->refund(device, bytes);
+}
+
+MemoryTable::Charge::~Charge() {
+    if (shared_ == 0) {
+        table_->refund(device_, bytes_);
+        return;
+    }
+    table_->shared_.erase(shared_);
+    wire::release_charge(table_->usage_, table_->slot_, shared_);
+    if (table_->census_ != nullptr) table_->census_->refund(device_, bytes_);
+}
+
+bool MemoryTable::share(const std::shared_ptr<Charge>& charge, uint64_t* id) {
+    *id = 0;
+    if (usage_ == nullptr || charge == nullptr) return true;  // nothing is counted
+    if (charge->shared_ == 0) {
+        charge->shared_ = wire::share_charge(usage_, slot_, charge->device_, charge->bytes_);
+        if (charge->shared_ != 0) shared_[charge->shared_] = charge;
+    }
+    *id = charge->shared_;
+    return *id != 0;
+}
+
+bool MemoryTable::share(uint64_t base, uint64_t* id) {
+    const auto found = ranges_.find(base);
+    if (found == ranges_.end()) return false;
+    Range& range = found->second;
+    if (range.physical == nullptr)
+        range.physical = std::make_shared<Charge>(this, range.device, std::exchange(range.charged, 0));
+    return share(range.physical, id);
+}
+
+std::shared_ptr<MemoryTable::Charge> MemoryTable::hold(uint64_t id) {
+    if (const auto known = shared_.find(id); known != shared_.end()) {
+        if (auto charge = known->second.lock()) return charge;
+    }
+    if (usage_ == nullptr || !wire::hold_charge(usage_, slot_, id)) return nullptr;
+    auto charge = std::make_shared<Charge>(this, Charge::Held{id});
+    shared_[id] = charge;
+    return charge;
 }
 
 void MemoryTable::add(uint64_t base, const Range& range) {

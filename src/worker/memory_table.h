@@ -20,30 +20,42 @@ class Census;
 
 class MemoryTable {
   public:
+    class Charge;
     struct Range {
         uint64_t bytes = 0;
-        int device = 0;                  // ordinal of the session
-        uint64_t charged = 0;            // bytes that count against the partition
-        uint64_t context = 0;            // name
-        bool owned = true;               // false: a variable of a module, or a mapping
-        uint64_t owner = 0;              // of a variable: its module's or library's name
-        std::shared_ptr<void> physical;  // of a mapping: keeps the charge of what is mapped
+        int device = 0;        // ordinal of the session
+        uint64_t charged = 0;  // bytes that count against the partition
+        uint64_t context = 0;  // name
+        bool owned = true;     // false: a variable of a module, or a mapping
+        uint64_t owner = 0;    // of a variable: its module's or library's name
+        // Of a mapping, and of what processes share: keeps the charge of the memory behind it.
+        std::shared_ptr<Charge> physical;
         bool of_graph = false;  // comes and goes with a graph: a free ends one use of it, not the range
     };
     // Bytes of the partition that are given back when the last who holds them lets go: memory made by
-    // cuMemCreate lives until its handle is released and it is mapped nowhere.
+    // cuMemCreate lives until its handle is released and it is mapped nowhere. What is shared with other
+    // workers of the lease is held by those too (wire/shared_charge.h).
     class Charge {
       public:
+        // What table->charge() has taken.
         Charge(MemoryTable* table, int device, uint64_t bytes)
             : table_(table), device_(device), bytes_(bytes) {}
-        ~Charge() { table_->refund(device_, bytes_); }
+        // A shared one that this worker holds already.
+        struct Held {
+            uint64_t id;
+        };
+        Charge(MemoryTable* table, Held held) : table_(table), shared_(held.id) {}
+        ~Charge();
         Charge(const Charge&) = delete;
         Charge& operator=(const Charge&) = delete;
 
       private:
+        friend class MemoryTable;
+
         MemoryTable* const table_;
-        const int device_;
-        const uint64_t bytes_;
+        const int device_ = 0;
+        const uint64_t bytes_ = 0;  // that this worker made
+        uint64_t shared_ = 0;       // id for the workers of the lease; 0: it is this worker's alone
     };
 
     // Tells the census what is charged; it must outlive this table.
@@ -59,6 +71,13 @@ class MemoryTable {
     // Takes bytes from the partition before they are allocated; false when they do not fit.
     bool charge(int device, uint64_t bytes);
     void refund(int device, uint64_t bytes);
+
+    // Lets other workers of the lease hold this charge too: *id is what they give to hold(). False: no room.
+    bool share(const std::shared_ptr<Charge>& charge, uint64_t* id);
+    // The same of the owned range that begins at base.
+    bool share(uint64_t base, uint64_t* id);
+    // A charge that another worker of the lease has shared; null when nobody holds it any more.
+    std::shared_ptr<Charge> hold(uint64_t id);
 
     // Replaces whatever stood there: the driver hands addresses out again when it is done with them.
     void add(uint64_t base, const Range& range);
@@ -80,6 +99,7 @@ class MemoryTable {
     void refund_all();
 
   private:
+    std::map<uint64_t, std::weak_ptr<Charge>> shared_;  // by id; outlives the ranges
     std::map<uint64_t, Range> ranges_;
     Usage* usage_ = nullptr;
     Census* census_ = nullptr;

@@ -170,6 +170,66 @@ TEST_F(Table, UnmappingTakesMappingsOnly) {
     EXPECT_TRUE(table_.within(kBase + 200, 200)) << "an allocation and what lies behind";
 }
 
+TEST_F(Table, SharedMemoryCountsUntilItsLastHolderLetsGo) {
+    MemoryTable other;
+    other.open(&usage_, 10000, 1);
+    ASSERT_TRUE(table_.charge(0, 6000));
+    table_.add(kBase, range(5900, 6000));
+    uint64_t id = 0;
+    ASSERT_TRUE(table_.share(kBase, &id));
+    uint64_t again = 0;
+    EXPECT_TRUE(table_.share(kBase, &again));
+    EXPECT_EQ(again, id);
+    EXPECT_EQ(table_.hold(id), table_.range_at(kBase)->physical) << "one's own";
+    auto held = other.hold(id);
+    ASSERT_NE(held, nullptr);
+    EXPECT_EQ(other.hold(id), held) << "however often it is opened";
+    EXPECT_EQ(used(), 6000u);
+    EXPECT_TRUE(table_.remove(kBase));
+    EXPECT_EQ(used(), 6000u) << "its maker has freed it, but it is there";
+    EXPECT_FALSE(table_.charge(0, 4001));
+    held = nullptr;
+    EXPECT_EQ(used(), 0u);
+    EXPECT_EQ(other.hold(id), nullptr);
+}
+
+TEST_F(Table, WhatIsHeldOutlivesAKilledMaker) {
+    MemoryTable killed;
+    killed.open(&usage_, 10000, 3);
+    ASSERT_TRUE(killed.charge(0, 7000));
+    const auto made = std::make_shared<MemoryTable::Charge>(&killed, 0, 7000);
+    uint64_t id = 0;
+    ASSERT_TRUE(killed.share(made, &id));
+    auto held = table_.hold(id);
+    ASSERT_NE(held, nullptr);
+    wire::forget_worker(&usage_, 3);
+    EXPECT_EQ(used(), 7000u);
+    EXPECT_FALSE(table_.charge(0, 3001));
+    held = nullptr;
+    EXPECT_EQ(used(), 0u);
+}
+
+TEST_F(Table, SharesEndWithTheSession) {
+    MemoryTable other;
+    other.open(&usage_, 10000, 1);
+    ASSERT_TRUE(table_.charge(0, 500));
+    table_.add(kBase, range(500, 500));
+    uint64_t id = 0;
+    ASSERT_TRUE(table_.share(kBase, &id));
+    other.add(kBase + 4096, {500, 0, 0, 1, false, 0, other.hold(id)});
+    table_.refund_all();
+    EXPECT_EQ(used(), 500u);
+    other.refund_all();
+    EXPECT_EQ(used(), 0u);
+}
+
+TEST_F(Table, NothingIsSharedWhereNothingIs) {
+    uint64_t id = 7;
+    EXPECT_FALSE(table_.share(kBase, &id));
+    EXPECT_EQ(table_.hold(0), nullptr);
+    EXPECT_EQ(table_.hold(12345), nullptr);
+}
+
 TEST(TableWithoutLimit, CountsNothingAndRefusesNothing) {
     MemoryTable table;
     EXPECT_TRUE(table.charge(0, UINT64_MAX));

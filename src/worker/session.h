@@ -110,8 +110,8 @@ class Session {
 
     // Physical memory made by cuMemCreate, by the driver's handle.
     struct Allocation {
-        std::shared_ptr<void> charge;  // mappings hold it too
-        int references = 1;            // the program's: made once, retained since
+        std::shared_ptr<MemoryTable::Charge> charge;  // mappings hold it too
+        int references = 1;                           // the program's: made once, retained since
     };
     std::unordered_map<CUmemGenericAllocationHandle, Allocation> allocations;
 

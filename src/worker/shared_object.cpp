@@ -41,6 +41,11 @@ class Taken {
     explicit operator bool() const { return object_.has_value(); }
     const Object* operator->() const { return &*object_; }
     const Object& operator*() const { return *object_; }
+    // Holds the memory's charge; false: it is nobody's any more, so the memory is gone too.
+    bool hold(Session& s, std::shared_ptr<MemoryTable::Charge>* charge) const {
+        if (object_->charge != 0) *charge = s.memory.hold(object_->charge);
+        return object_->charge == 0 || *charge != nullptr;
+    }
     void* descriptor() const {
         return reinterpret_cast<void*>(static_cast<uintptr_t>(static_cast<unsigned>(object_->descriptor)));
     }
@@ -82,7 +87,8 @@ void serve(Session& s, const Frame& frame, const msg::MemoryShare& m) {
         object.kind = Kind::kMemory;
         object.bytes = range->bytes;
         keep_raw(&object, raw);
-        if (result == CUDA_SUCCESS) token = s.exchange->offer(object, base);
+        if (result == CUDA_SUCCESS && s.memory.share(base, &object.charge))
+            token = s.exchange->offer(object, base);
     }
     reply_token<msg::MemoryShare>(s, frame, result, token);
 }
@@ -93,15 +99,18 @@ void serve(Session& s, const Frame& frame, const msg::MemoryOpen& m) {
     msg::MemoryOpen::Reply reply;
     if (result == CUDA_SUCCESS) {
         const Taken taken(*s.exchange, m.token, Kind::kMemory);
+        std::shared_ptr<MemoryTable::Charge> charge;
         CUdeviceptr address = 0;
-        result = taken ? s.driver.cuIpcOpenMemHandle_v2(&address, raw_of<CUipcMemHandle>(*taken), m.flags)
-                       : CUDA_ERROR_INVALID_HANDLE;
+        result = taken && taken.hold(s, &charge)
+                     ? s.driver.cuIpcOpenMemHandle_v2(&address, raw_of<CUipcMemHandle>(*taken), m.flags)
+                     : CUDA_ERROR_INVALID_HANDLE;
         if (result == CUDA_SUCCESS) {
             const MemoryTable::Range* known = s.memory.range_at(address);
             Session::Opened& opened = s.opened[address];
             if (known == nullptr || opened.count == 0) {  // else it is open already, at the same address
                 opened = {0, taken->bytes};
-                s.memory.add(address, {taken->bytes, s.current_device(), 0, s.context_name(), false, 0});
+                s.memory.add(address,
+                             {taken->bytes, s.current_device(), 0, s.context_name(), false, 0, charge});
             }
             ++opened.count;
             reply = {address, opened.bytes, opened.count > 1};
@@ -185,7 +194,11 @@ void serve(Session& s, const Frame& frame, const msg::AllocationShare& m) {
     if (result == CUDA_SUCCESS) {
         // The file keeps the memory, so it counts as long as there is one.
         const auto found = s.allocations.find(handle);
-        token = s.exchange->offer(object, 0, found != s.allocations.end() ? found->second.charge : nullptr);
+        const auto charge = found != s.allocations.end() ? found->second.charge : nullptr;
+        if (s.memory.share(charge, &object.charge))
+            token = s.exchange->offer(object, 0, charge);
+        else
+            close(object.descriptor);
     }
     reply_token<msg::AllocationShare>(s, frame, result, token);
 }
@@ -197,13 +210,18 @@ void serve(Session& s, const Frame& frame, const msg::AllocationOpen& m) {
     msg::AllocationOpen::Reply reply;
     if (result == CUDA_SUCCESS) {
         const Taken taken(*s.exchange, m.token, Kind::kAllocation);
+        std::shared_ptr<MemoryTable::Charge> charge;
         CUmemGenericAllocationHandle handle = 0;
-        result = taken ? s.driver.cuMemImportFromShareableHandle(&handle, taken.descriptor(),
-                                                                 CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)
-                       : CUDA_ERROR_INVALID_VALUE;
+        result = taken && taken.hold(s, &charge)
+                     ? s.driver.cuMemImportFromShareableHandle(&handle, taken.descriptor(),
+                                                               CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)
+                     : CUDA_ERROR_INVALID_VALUE;
         if (result == CUDA_SUCCESS) {
             const auto [place, fresh] = s.allocations.try_emplace(handle);
-            if (!fresh) ++place->second.references;
+            if (fresh)
+                place->second.charge = charge;
+            else
+                ++place->second.references;
             reply.handle = s.handles.name_of(handle, s.context_name());
         }
     }
@@ -256,7 +274,8 @@ void serve(Session& s, const Frame& frame, const msg::PoolPointerShare& m) {
         object.kind = Kind::kPoolPointer;
         object.bytes = range->bytes;
         keep_raw(&object, raw);
-        if (result == CUDA_SUCCESS) token = s.exchange->offer(object, m.address);
+        if (result == CUDA_SUCCESS && s.memory.share(m.address, &object.charge))
+            token = s.exchange->offer(object, m.address);
     }
     reply_token<msg::PoolPointerShare>(s, frame, result, token);
 }
@@ -270,14 +289,15 @@ void serve(Session& s, const Frame& frame, const msg::PoolPointerOpen& m) {
     msg::PoolPointerOpen::Reply reply;
     if (result == CUDA_SUCCESS) {
         const Taken taken(*s.exchange, m.token, Kind::kPoolPointer);
+        std::shared_ptr<MemoryTable::Charge> charge;
         CUdeviceptr address = 0;
         result = CUDA_ERROR_INVALID_VALUE;
-        if (taken) {
+        if (taken && taken.hold(s, &charge)) {
             auto raw = raw_of<CUmemPoolPtrExportData>(*taken);
             result = s.driver.cuMemPoolImportPointer(&address, pool, &raw);
         }
         if (result == CUDA_SUCCESS) {
-            s.memory.add(address, {taken->bytes, s.current_device(), 0, s.context_name(), true, 0});
+            s.memory.add(address, {taken->bytes, s.current_device(), 0, s.context_name(), true, 0, charge});
             reply = {address, taken->bytes};
         }
     }
