@@ -46,7 +46,8 @@ TEST(HostileText, ClaimsAreNotBelieved) {
          ".global .u32 a = " + repeated("(", 100000) + "1" + repeated(")", 100000) + ";", "nests too deep"},
         {"minus signs in an expression", ".global .s32 a = " + repeated("-", 100000) + "1;",
          "nests too deep"},
-        {"braces in an initial value", ".global .u32 a[4] = " + repeated("{", 100000) + "1", ""},
+        {"braces in an initial value", ".global .u32 a[4] = " + repeated("{", 100000) + "1",
+         "expected an integer but found '{'"},
         {"vectors in a vector", kernel + ".reg .u32 %a; mov.u32 %a, " + repeated("{", 100000),
          "nests too deep"},
         {"a parameter", ".entry k(.param .b8 p[4294967295]) { ret; }", "large"},
@@ -58,7 +59,7 @@ TEST(HostileText, ClaimsAreNotBelieved) {
         {"targets of many branches",
          kernel + ".reg .u32 %a; L: T: .branchtargets L" + repeated(", L", 4000) + ";" +
              repeated("brx.idx %a, T;", 4000) + " }",
-         ""},
+         "too many branch targets"},
     };
     const std::string head = ".version 8.4\n.target sm_89\n.address_size 64\n";
     constexpr long kMost = 512;
