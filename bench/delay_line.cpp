@@ -19,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr size_t kPiece = 64u << 10;
+// And no line holds more than what it takes this long to hand on: a slow one is felt by the sender.
+constexpr auto kLongestQueue = std::chrono::milliseconds(250);
 // What may be under way in one direction: 64 MiB hold 50 ms of 10 Gbit/s.
 constexpr size_t kMostUnderWay = 64u << 20;
 
@@ -48,8 +50,10 @@ bool send_all(int descriptor, const std::vector<uint8_t>& bytes) {
 // One direction of a connection: a thread that receives and stamps, a thread that waits and sends.
 class Direction {
   public:
-    Direction(int from, int to, const DelayLineOptions& options)
-        : from_(from), to_(to), options_(options), in_([this] { receive(); }), out_([this] { hand_on(); }) {}
+    Direction(int from, int to, std::chrono::microseconds one_way, const std::atomic<double>& rate)
+        : from_(from), to_(to), one_way_(one_way), rate_(rate), in_([this] { receive(); }), out_([this] {
+              hand_on();
+          }) {}
     ~Direction() {
         in_.join();
         out_.join();
@@ -69,16 +73,17 @@ class Direction {
             const bool finished = bytes.empty();
             // A piece occupies the line for its length, and arrives one way later.
             line_free = std::max(line_free, Clock::now());
-            if (options_.bits_per_second > 0)
+            if (const double rate = rate_.load(); rate > 0)
                 line_free += std::chrono::nanoseconds(
-                    static_cast<int64_t>(static_cast<double>(bytes.size()) * 8e9 / options_.bits_per_second));
+                    static_cast<int64_t>(static_cast<double>(bytes.size()) * 8e9 / rate));
             std::unique_lock<std::mutex> lock(lock_);
             changed_.wait(lock, [&] { return under_way_ < kMostUnderWay || broken_; });
             if (broken_) return;
             under_way_ += bytes.size();
-            pieces_.push_back({line_free + options_.one_way, std::move(bytes)});
+            pieces_.push_back({line_free + one_way_, std::move(bytes)});
             changed_.notify_all();
             if (finished) return;
+            changed_.wait_until(lock, line_free - kLongestQueue, [&] { return broken_; });
         }
     }
     void hand_on() {
@@ -106,7 +111,8 @@ class Direction {
 
     const int from_;
     const int to_;
-    const DelayLineOptions& options_;
+    const std::chrono::microseconds one_way_;
+    const std::atomic<double>& rate_;
     std::mutex lock_;
     std::condition_variable changed_;
     std::deque<Piece> pieces_;
@@ -136,8 +142,11 @@ void no_delay(int descriptor) {
 }  // namespace
 
 struct DelayLine::Connection {
-    Connection(int client, int server, const DelayLineOptions& options)
-        : client(client), server(server), up(client, server, options), down(server, client, options) {}
+    Connection(int client, int server, std::chrono::microseconds one_way, const std::atomic<double>& rate)
+        : client(client),
+          server(server),
+          up(client, server, one_way, rate),
+          down(server, client, one_way, rate) {}
     ~Connection() { cut(); }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -161,7 +170,8 @@ struct DelayLine::Connection {
     Direction down;
 };
 
-DelayLine::DelayLine(const DelayLineOptions& options) : options_(options) {}
+DelayLine::DelayLine(const DelayLineOptions& options)
+    : options_(options), bits_per_second_(options.bits_per_second) {}
 
 Result<std::unique_ptr<DelayLine>> DelayLine::open(const DelayLineOptions& options) {
     auto line = std::make_unique<DelayLine>(options);
@@ -204,7 +214,8 @@ void DelayLine::accept_all() {
         }
         no_delay(client);
         no_delay(server);
-        connections_.push_back(std::make_unique<Connection>(client, server, options_));
+        connections_.push_back(
+            std::make_unique<Connection>(client, server, options_.one_way, bits_per_second_));
     }
 }
 

@@ -32,12 +32,15 @@ class DelayLine {
     DelayLine& operator=(const DelayLine&) = delete;
 
     uint16_t port() const { return port_; }
+    // What comes from now on goes at this rate, on connections that are open too. Any thread.
+    void set_rate(double bits_per_second) { bits_per_second_ = bits_per_second; }
 
   private:
     struct Connection;
     void accept_all();
 
     const DelayLineOptions options_;
+    std::atomic<double> bits_per_second_;
     int listener_ = -1;
     uint16_t port_ = 0;
     std::atomic<bool> over_{false};

@@ -1,7 +1,5 @@
 // bitfusion_delay_line --to HOST:PORT [--round-trip-us N] [--gbit R]: prints "ready: <port>" and relays until
-// its standard input ends.
-#include <unistd.h>
-
+// its standard input ends. A line with a number there is another --gbit from then on.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -36,8 +34,13 @@ int main(int argc, char** argv) {
     }
     printf("ready: %d\n", (*line)->port());
     fflush(stdout);
-    char ignored[64];
-    while (read(STDIN_FILENO, ignored, sizeof ignored) > 0) {
+    char text[64];
+    while (fgets(text, sizeof text, stdin) != nullptr) {
+        if (sscanf(text, "%lf", &gbit) != 1 || gbit < 0 || gbit > 1e3) {
+            fprintf(stderr, "bitfusion_delay_line: not a number of Gbit/s from 0 to 1000: %s", text);
+            return 2;
+        }
+        (*line)->set_rate(gbit * 1e9);
     }
     return 0;
 }

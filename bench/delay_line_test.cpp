@@ -95,6 +95,23 @@ TEST_F(DelayLineTest, BytesKeepTheirOrderAndTheRateIsALimit) {
     EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(83)) << "8 Mbit at 100 Mbit/s take 84 ms";
 }
 
+TEST_F(DelayLineTest, ALineThatBecomesSlowHoldsItsSenderUp) {
+    ASSERT_NO_FATAL_FAILURE(open(std::chrono::microseconds(0), 0));
+    line_->set_rate(1e6);
+    std::vector<uint8_t> bytes(4u << 20, 3);
+    size_t taken = 0;  // by the sockets, and one piece by the line
+    timeval patience{0, 100000};
+    setsockopt(client_->number, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    for (ssize_t n = 0; taken < 64 * bytes.size(); taken += static_cast<size_t>(n)) {
+        n = send(client_->number, bytes.data(), bytes.size(), 0);
+        if (n <= 0) break;
+    }
+    EXPECT_LT(taken, 32u << 20) << "the line took all of it";
+    line_->set_rate(0);
+    std::vector<uint8_t> got(taken);
+    EXPECT_EQ(receive_all(server_->number, &got), taken);
+}
+
 TEST_F(DelayLineTest, AnEndIsHandedOnInBothDirections) {
     ASSERT_NO_FATAL_FAILURE(open(std::chrono::microseconds(100), 0));
     std::vector<uint8_t> bytes(100, 3);

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +133,63 @@ TEST_F(ImageCacheTest, TheLeastUsedGoWhenItIsFull) {
     cache_.keep(huge);
     EXPECT_FALSE(cache_.find(name(huge)));
     EXPECT_TRUE(cache_.find(name(all[2]))) << "one that never fits drives nothing out";
+}
+
+// Files of this process end here, as on a disk that is full: what is beyond fails when it is written.
+class FileLimit {
+  public:
+    explicit FileLimit(rlim_t bytes) {
+        before_handler_ = signal(SIGXFSZ, SIG_IGN);
+        getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit limited{bytes, before_.rlim_max};
+        EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limited), 0);
+    }
+    ~FileLimit() {
+        setrlimit(RLIMIT_FSIZE, &before_);
+        signal(SIGXFSZ, before_handler_);
+    }
+    FileLimit(const FileLimit&) = delete;
+    FileLimit& operator=(const FileLimit&) = delete;
+
+  private:
+    rlimit before_{};
+    sighandler_t before_handler_;
+};
+
+TEST_F(ImageCacheTest, WhatCannotBeWrittenWhollyIsNotThereAtAll) {
+    const Content small = content(40000, 1);
+    const Content large = content(100000, 2);
+    {
+        const FileLimit limit(50000);
+        cache_.keep(large);
+        EXPECT_FALSE(cache_.find(name(large)));
+        cache_.keep(small);
+        EXPECT_TRUE(cache_.find(name(small))) << "others still fit";
+        EXPECT_EQ(total(), small.size()) << "no remains";
+    }
+    cache_.keep(large);
+    EXPECT_TRUE(cache_.find(name(large)));
+    const FileLimit none(0);
+    ImageCache next;
+    next.open(folder_ + "/images", 1 << 20);
+    EXPECT_TRUE(next.find(name(large))) << "what is there can be read";
+    std::filesystem::remove(folder_ + "/images/key");
+    ImageCache keyless;
+    keyless.open(folder_ + "/images", 1 << 20);
+    EXPECT_FALSE(keyless.key()) << "a key that cannot be written whole is none";
+    keyless.keep(small);
+    EXPECT_EQ(total(), small.size() + large.size());
+}
+
+TEST_F(ImageCacheTest, AFolderThatGoesAwayIsAnEmptyCache) {
+    const Content one = content(100000, 1);
+    cache_.keep(one);
+    std::filesystem::remove_all(folder_ + "/images");
+    std::ofstream(folder_ + "/images") << "not a folder";
+    EXPECT_FALSE(cache_.find(name(one)));
+    cache_.keep(one);
+    EXPECT_FALSE(cache_.find(name(one)));
+    EXPECT_EQ(std::filesystem::file_size(folder_ + "/images"), 12u);
 }
 
 TEST_F(ImageCacheTest, AFolderThatIsNoneIsAnEmptyCache) {

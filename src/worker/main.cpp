@@ -247,7 +247,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGINT, SIG_IGN);  // a Ctrl-C at the daemon's terminal is the daemon's to handle
+    signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes makes the image cache fail, not the session
+    signal(SIGINT, SIG_IGN);   // a Ctrl-C at the daemon's terminal is the daemon's to handle
     const int code = bitfusion::worker::run(argc, argv);
     // The process is over and with it everything of the client; the driver's exit handlers could still wait
     // for kernels that never end.

@@ -3,8 +3,10 @@ the same GPU, an etcd that hangs."""
 import http.client
 import shutil
 import stat
+import sys
 
 from cluster import *
+from program_test import sanitizer_first
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 GPU = "GPU-0a1b2c3d-0000-1111-2222-333344445555"
@@ -216,6 +218,64 @@ class FullDisk(WithManager):
         self.manager.lease(memory_mib=64)
         self.assertEqual(len(self.manager.leases()), 2)
         self.assertEqual(self.manager.free(), [1024 - 128])
+
+    def programs(self):
+        """Runs WRITES for each number that it is told, all under one lease: with a full disk there is no other."""
+        preload = ["%s=%s" % pair for pair in sanitizer_first().items()]
+        process = self.start_cli("run", "-n", "1", "-m", "64", "--", "env", "BITFUSION_LINK=tcp", *preload, "sh", "-c",
+                                 'while read number; do "$@" $number; done', "sh", sys.executable, "-c", WRITES)
+
+        def write(number):
+            process.stdin.write(b"%d\n" % number)
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), b"%d\n" % number)
+        return write
+
+    def images(self):
+        return sorted(name for name in os.listdir(os.path.join(self.inside, "images")) if name != "key")
+
+    def test_code_images_are_sent_when_they_cannot_be_kept(self):
+        write = self.programs()
+        write(7)
+        wait_until(lambda: len(self.images()) == 1 and not self.images()[0].startswith("new-"), "the first image is kept")
+        first = self.images()
+        self.fill()
+        write(8)
+        wait_until(lambda: "cannot write into the cache of code images" in self.manager.log(), "the log says so")
+        self.assertIn("No space left on device", self.manager.log())
+        wait_until(lambda: self.images() == first, "nothing is left of the other")
+        write(7)
+        os.remove(os.path.join(self.inside, "filler"))
+        write(8)
+        wait_until(lambda: len(self.images()) == 2, "now there is room")
+
+
+# Loads a kernel of much text that writes the number of its argument, runs it, and says what it wrote.
+WRITES = r'''
+import ctypes, sys
+cuda = ctypes.CDLL("libcuda.so.1")
+def do(name, *arguments):
+    code = getattr(cuda, name)(*arguments)
+    assert code == 0, (name, code)
+context, module, kernel, address = (ctypes.c_void_p() for _ in range(4))
+text = """.version 6.4
+.target sm_52
+.address_size 64
+.visible .entry put(.param .u64 p) {
+.reg .b32 %%r<2>; .reg .b64 %%rd<2>;
+ld.param.u64 %%rd1, [p]; mov.u32 %%r1, %s; st.global.u32 [%%rd1], %%r1; ret; }
+""" % sys.argv[1] + "// longer than what is sent without asking\n" * 5000
+do("cuInit", 0)
+do("cuDevicePrimaryCtxRetain", ctypes.byref(context), 0)
+do("cuCtxSetCurrent", context)
+do("cuModuleLoadData", ctypes.byref(module), text.encode())
+do("cuModuleGetFunction", ctypes.byref(kernel), module, b"put")
+do("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(4))
+do("cuLaunchKernel", kernel, 1, 1, 1, 1, 1, 1, 0, None, (ctypes.c_void_p * 1)(ctypes.addressof(address)), None)
+back = ctypes.c_uint32()
+do("cuMemcpyDtoH_v2", ctypes.byref(back), address, ctypes.c_size_t(4))
+print(back.value)
+'''
 
 
 class DamagedDatabase(WithManager):

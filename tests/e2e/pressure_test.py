@@ -83,6 +83,22 @@ for i in range(2000):
     launch()
 say(number(), read(len(there), 4096) == there)
 '''
+# Copies both ways at once, each into its own half; what comes back is what went there.
+BOTH_WAYS = BEGIN + r'''
+pinned, HALF, COUNT = ctypes.c_void_p(), SIZE // 2, 24
+check(cuda.cuMemHostAlloc(ctypes.byref(pinned), ctypes.c_size_t(HALF), 0))
+there = os.urandom(HALF)
+upper = ctypes.c_void_p(address.value + HALF)
+say("ready", os.getpid())
+sys.stdin.readline()
+for i in range(COUNT):
+    check(cuda.cuMemcpyHtoD_v2(address, there, ctypes.c_size_t(HALF)))
+    check(cuda.cuMemcpyDtoD_v2(upper, address, ctypes.c_size_t(HALF)))
+    check(cuda.cuMemcpyDtoHAsync_v2(pinned, upper, ctypes.c_size_t(HALF), None))
+    if i == 2: say("under way")
+check(cuda.cuCtxSynchronize())
+say(ctypes.string_at(pinned, HALF) == there)
+'''
 IDLE = r'''
 def rollup():
     text = open("/proc/self/smaps_rollup").read()
@@ -113,8 +129,8 @@ class Pressure(WithManager):  # noqa: F405
     def line(self, process):
         return process.stdout.readline().decode().strip()
 
-    def begin(self, link, program):
-        process = self.start(link, program)
+    def begin(self, link, program, *before):
+        process = self.start(link, program, *before)
         word, pid = self.line(process).split()
         self.assertEqual(word, "ready")
         (worker,) = children(self.manager.pid)  # noqa: F405
@@ -171,18 +187,39 @@ class Pressure(WithManager):  # noqa: F405
                 self.assertEqual(self.line(process), "True")
                 process.communicate(timeout=DEADLINE)  # noqa: F405
 
-    def test_one_megabit_a_second(self):
+    def slow_line(self, gbit):
+        """A relay of that rate (0: as fast as it goes), and the words before a program whose session goes through it."""
         if not os.access(DELAY_LINE, os.X_OK):
             self.skipTest("SKIPPED, NOT TESTED: %s is not built" % DELAY_LINE)
-        relay = subprocess.Popen([DELAY_LINE, "--to", self.manager.data, "--gbit", "0.001"], stdin=subprocess.PIPE,
+        relay = subprocess.Popen([DELAY_LINE, "--to", self.manager.data, "--gbit", gbit], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE)
         self.addCleanup(relay.stdout.close)
         self.addCleanup(relay.wait)
         self.addCleanup(relay.stdin.close)
         port = re.fullmatch(rb"ready: (\d+)\n", relay.stdout.readline()).group(1).decode()
-        through = 'BITFUSION_SESSION=127.0.0.1:%s/${BITFUSION_SESSION#*/} exec "$@"' % port
-        process = self.start("tcp", SLOWLY, "sh", "-c", through, "sh")
+        return relay, ["sh", "-c", 'BITFUSION_SESSION=127.0.0.1:%s/${BITFUSION_SESSION#*/} exec "$@"' % port, "sh"]
+
+    def test_one_megabit_a_second(self):
+        _, through = self.slow_line("0.001")
+        process = self.start("tcp", SLOWLY, *through)
         self.assertEqual(self.line(process), "2000 True")
+        process.communicate(timeout=DEADLINE)  # noqa: F405
+
+    def test_a_link_that_drops_to_one_megabit_in_the_middle_of_copies(self):
+        relay, through = self.slow_line("0")
+        process, pid, worker = self.begin("tcp", BOTH_WAYS, *through)
+        before = {one: memory_of(one) for one in (pid, worker)}
+        self.go(process)
+        self.assertEqual(self.line(process), "under way")
+        relay.stdin.write(b"0.001\n")
+        relay.stdin.flush()
+        for one in (pid, worker):
+            grown = self.at_rest(one, "both wait for the line")
+            self.assertLess(grown - before[one], 128 * MIB)
+        self.assertIsNone(process.poll())
+        relay.stdin.write(b"0\n")
+        relay.stdin.flush()
+        self.assertEqual(self.line(process), "True")
         process.communicate(timeout=DEADLINE)  # noqa: F405
 
     @unittest.skipIf(sanitizer_first(), "a sanitizer's own memory is most of what would be counted")
