@@ -27,7 +27,8 @@ std::atomic<uint64_t>& word_of(SharedCharge* record, int slot) { return record->
 
 // The bit first: whoever is killed between the two leaves the record held.
 void release(Usage* usage, SharedCharge* record, int slot) {
-    if ((word_of(record, slot).fetch_and(~bit_of(slot)) & bit_of(slot)) == 0) return;
+    std::atomic<uint64_t>& word = word_of(record, slot);
+    if ((word.load() & bit_of(slot)) == 0 || (word.fetch_and(~bit_of(slot)) & bit_of(slot)) == 0) return;
     // When it is free, it may be somebody else's at once.
     const uint64_t bytes = record->bytes.load();
     const uint64_t gpu = record->gpu.load() % Usage::kMostGpus;
