@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/listen.h"
 #include "daemon/worker_words.h"
+#include "link/lane_door.h"
 
 namespace bitfusion::daemon {
 namespace {
@@ -26,6 +27,7 @@ struct WorkerStart {
     pid_t pid = 0;
     Descriptor grant;  // where to write the grant
     Descriptor words;  // where to read what it logs
+    Descriptor door;   // where to pass lanes on
 };
 
 Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, int socket) {
@@ -38,6 +40,8 @@ Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, in
         return fail(std::string("cannot make a pipe: ") + strerror(errno) + "; raise ulimit -n", errno);
     Descriptor words(ends[0]);
     const Descriptor speaking(ends[1]);
+    auto door = link::make_lane_door();
+    if (!door) return tl::unexpected(door.error());
     ChildPlan plan;
     plan.path = path;
     plan.arguments = {"bitfusion-worker"};
@@ -46,11 +50,11 @@ Result<WorkerStart> start_worker(const std::string& path, const Lease& lease, in
                   [](const std::string& entry) { return entry.starts_with("BITFUSION_LOG="); });
     plan.environment.push_back("BITFUSION_LOG=" + worker_log_levels(getenv("BITFUSION_LOG")));
     plan.errors = speaking.get();
-    plan.descriptors = {socket, reading.get(), lease.usage.descriptor()};
+    plan.descriptors = {socket, reading.get(), lease.usage.descriptor(), door->inside.get()};
     plan.legacy_layout = true;
     const auto pid = start_child(plan);
     if (!pid) return tl::unexpected(pid.error());
-    return WorkerStart{*pid, std::move(writing), std::move(words)};
+    return WorkerStart{*pid, std::move(writing), std::move(words), std::move(door->outside)};
 }
 
 // A grant is far smaller than a pipe's buffer, so one write takes it all or the worker is gone.
@@ -242,6 +246,10 @@ Task<void> Dispatcher::serve(tcp::socket accepted, [[maybe_unused]] std::shared_
             co_return;
         }
     }
+    if (hello->lane) {
+        co_await admit_lane(*connection, lease, *hello, peer);
+        co_return;
+    }
     if (co_await admit(*connection, lease, *hello, peer))
         counters_.attach_times.add(std::chrono::duration<double>(Clock::now() - connected).count());
 }
@@ -255,8 +263,7 @@ Task<bool> Dispatcher::admit(DataConnection& connection, LeasePointer lease, wir
                         "the lease has its most processes, 256; end some of the program's processes");
         co_return false;
     }
-    tcp::socket& socket = connection.socket();
-    auto worker = start_worker(worker_, *lease, socket.native_handle());
+    auto worker = start_worker(worker_, *lease, connection.socket().native_handle());
     if (!worker) {
         ++counters_.hello_busy;
         BF_LOG("daemon", kError, "lease %s: %s", lease->id.c_str(), worker.error().what.c_str());
@@ -267,23 +274,18 @@ Task<bool> Dispatcher::admit(DataConnection& connection, LeasePointer lease, wir
     }
     const pid_t pid = worker->pid;
     leases_.add_worker(lease, pid, *slot);
+    lease->doors[*slot] = std::move(worker->door);
     asio::co_spawn(io_, hear_worker(std::move(worker->words), pid), asio::detached);
-    boost::system::error_code error;
-    socket.set_option(tcp::no_delay(true), error);
     wire::Welcome welcome;
     welcome.capabilities = hello.capabilities & wire::kServerCapabilities;
     std::vector<uint8_t> bytes = wire::encode(welcome);
     const Status welcomed = co_await connection.write(std::move(bytes));
-    // Blocking mode belongs to the open socket, which the worker shares: set before it is told to begin.
-    if (welcomed) socket.native_non_blocking(false, error);
-    // Closing alone would leave the shared socket in the event queue; releasing takes it out.
-    boost::system::error_code release_error;
-    const Descriptor ours(socket.release(release_error));
+    const auto ours = released(connection);
     hello.capabilities = welcome.capabilities;
     WorkerGrant grant;
     grant.slot = *slot;
     grant.keys = connection.keys();
-    if (!welcomed || error || lease->ending ||
+    if (!welcomed || !ours || lease->ending ||
         !write_grant(worker->grant, grant_text(*lease, hello, inventory_.report(), settings_, grant))) {
         BF_LOG("daemon", kInfo, "lease %s: %s went away while its worker %d started", lease->id.c_str(),
                peer.c_str(), static_cast<int>(pid));
@@ -293,6 +295,46 @@ Task<bool> Dispatcher::admit(DataConnection& connection, LeasePointer lease, wir
     BF_LOG("daemon", kInfo, "lease %s: worker %d for %s pid %u at %s", lease->id.c_str(),
            static_cast<int>(pid), harmless(hello.program, 255).c_str(), hello.process, peer.c_str());
     co_return true;
+}
+
+Result<Descriptor> Dispatcher::released(DataConnection& connection) {
+    tcp::socket& socket = connection.socket();
+    boost::system::error_code error;
+    socket.set_option(tcp::no_delay(true), error);
+    // Blocking mode belongs to the open socket, which the worker shares: set before it is told to begin.
+    if (!error) socket.native_non_blocking(false, error);
+    // Closing alone would leave the shared socket in the event queue; releasing takes it out.
+    boost::system::error_code release_error;
+    Descriptor ours(socket.release(release_error));
+    if (error) return fail(error.message(), error.value());
+    return ours;
+}
+
+Task<void> Dispatcher::admit_lane(DataConnection& connection, LeasePointer lease, wire::Hello hello,
+                                  std::string peer) {
+    wire::Welcome welcome;
+    welcome.capabilities = hello.capabilities & wire::kServerCapabilities;
+    std::vector<uint8_t> bytes = wire::encode(welcome);
+    const Status welcomed = co_await connection.write(std::move(bytes));
+    auto ours = released(connection);
+    const auto door = lease->doors.find(static_cast<int>(hello.lane->worker));
+    std::string why;
+    if (!welcomed || !ours) {
+        why = "it went away";
+    } else if (lease->ending || door == lease->doors.end()) {
+        why = "its session is over";
+    } else {
+        link::PassedLane lane;
+        lane.connection = std::move(*ours);
+        lane.secret = hello.lane->secret;
+        lane.tls = connection.keys();
+        const Status passed = link::pass_lane(door->second.get(), lane);
+        if (!passed) why = passed.error().what;
+    }
+    if (why.empty()) co_return;
+    ++counters_.hello_ticket;
+    BF_LOG("daemon", kInfo, "lease %s: a lane from %s closed: %s", lease->id.c_str(), peer.c_str(),
+           why.c_str());
 }
 
 }  // namespace bitfusion::daemon

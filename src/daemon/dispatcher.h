@@ -11,6 +11,7 @@
 //   it
 //         touches fd 3; an empty grant means that the client was lost meanwhile, and the worker exits.
 //   fd 5  the lease's usage memory (wire/usage.h)
+//   fd 6  where further connections of its session come (link/lane_door.h)
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -51,6 +52,11 @@ class Dispatcher {
     Task<void> refuse(DataConnection& connection, wire::Refusal refusal, std::string text);
     // Whether a worker has the connection now.
     Task<bool> admit(DataConnection& connection, LeasePointer lease, wire::Hello hello, std::string peer);
+    // A lane goes to the worker that its hello names; that worker knows the secret.
+    Task<void> admit_lane(DataConnection& connection, LeasePointer lease, wire::Hello hello,
+                          std::string peer);
+    // Out of the event queue, and blocking: as a worker gets it.
+    static Result<Descriptor> released(DataConnection& connection);
 
     asio::io_context& io_;
     const Settings& settings_;

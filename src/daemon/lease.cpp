@@ -166,6 +166,7 @@ void Leases::worker_ended(const LeasePointer& lease, pid_t pid, int status) {
     const auto found = lease->workers.find(pid);
     if (found != lease->workers.end()) {
         wire::forget_worker(&*lease->usage, found->second);
+        lease->doors.erase(found->second);
         lease->workers.erase(found);
     }
     const bool failed = status != 0 && !lease->ending;

@@ -73,7 +73,8 @@ struct Lease {
     pool::Grant grant;
     bool persistent = false;  // it lives without a hold
     UsageMemory usage;
-    std::map<pid_t, int> workers;  // and their slots in the usage memory
+    std::map<pid_t, int> workers;     // and their slots in the usage memory
+    std::map<int, Descriptor> doors;  // by slot: where lanes of its session are passed on (link/lane_door.h)
     bool ending = false;
     std::string end_reason;
     std::string unwritten_end;       // why it is to end, where the pool could not write that down yet

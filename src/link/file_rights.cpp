@@ -10,9 +10,13 @@
 namespace bitfusion::link {
 
 Status send_rights(int socket, uint8_t byte, std::span<const int> descriptors) {
+    return send_rights(socket, {&byte, 1}, descriptors);
+}
+
+Status send_rights(int socket, std::span<const uint8_t> bytes, std::span<const int> descriptors) {
     if (descriptors.empty() || descriptors.size() > kMostRights) return fail("no such number of files");
     alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(kMostRights * sizeof(int))> control{};
-    iovec piece{&byte, 1};
+    iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
     msghdr message{};
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
@@ -26,14 +30,21 @@ Status send_rights(int socket, uint8_t byte, std::span<const int> descriptors) {
     ssize_t sent = 0;
     do sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
-    if (sent != 1) return fail(std::string("cannot give the peer a file: ") + strerror(errno), errno);
+    if (sent != static_cast<ssize_t>(bytes.size()))
+        return fail(std::string("cannot give the peer a file: ") + strerror(errno), errno);
     return {};
 }
 
 Result<Rights> receive_rights(int socket, bool wait) {
+    uint8_t byte = 0;
+    size_t count = 0;
+    return receive_rights(socket, {&byte, 1}, &count, wait);
+}
+
+Result<Rights> receive_rights(int socket, std::span<uint8_t> bytes, size_t* count, bool wait) {
     alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(kMostRights * sizeof(int))> control{};
     Rights got;
-    iovec piece{&got.byte, 1};
+    iovec piece{bytes.data(), bytes.size()};
     msghdr message{};
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
@@ -51,8 +62,10 @@ Result<Rights> receive_rights(int socket, bool wait) {
             got.descriptors.emplace_back(descriptor);
         }
     }
-    if (received != 1 || (message.msg_flags & MSG_CTRUNC) != 0)
+    if (received < 1 || (message.msg_flags & MSG_CTRUNC) != 0)
         return fail("the peer gave no file, or too many", EPROTO);
+    got.byte = bytes[0];
+    *count = static_cast<size_t>(received);
     return got;
 }
 

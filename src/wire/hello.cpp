@@ -43,11 +43,15 @@ int digit(char c) {
 std::vector<uint8_t> encode(const Hello& hello) {
     std::vector<uint8_t> body;
     const std::string program = hello.program.substr(0, kMostProgramBytes);
-    put(&body, hello.capabilities);
+    put(&body, hello.lane ? hello.capabilities | kCapabilityLane : hello.capabilities & ~kCapabilityLane);
     put(&body, hello.process);
     body.insert(body.end(), hello.ticket.begin(), hello.ticket.end());
     put(&body, static_cast<uint8_t>(program.size()));
     body.insert(body.end(), program.begin(), program.end());
+    if (hello.lane) {
+        put(&body, hello.lane->worker);
+        body.insert(body.end(), hello.lane->secret.begin(), hello.lane->secret.end());
+    }
     return with_prefix(kHelloMagic, hello.version, 0, body);
 }
 
@@ -84,6 +88,12 @@ Result<Hello> decode_hello(const Prefix& prefix, const std::vector<uint8_t>& bod
     }
     hello.program.assign(body.begin() + static_cast<std::ptrdiff_t>(at),
                          body.begin() + static_cast<std::ptrdiff_t>(at + length));
+    at += length;
+    if ((hello.capabilities & kCapabilityLane) == 0) return hello;
+    LaneKey key;
+    if (!take(body, &at, &key.worker) || !take(body, &at, &key.secret))
+        return fail("the client's hello is cut short; check both versions with 'bitfusion version'");
+    hello.lane = key;
     return hello;
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,11 @@ constexpr uint32_t kMostBodyBytes = 4096;       // a peer that asks for more is 
 enum Capability : uint64_t {
     kCapabilityNone = 0,
     kCapabilitySharedMemory = 1,  // the worker's first bytes are an offer to share memory (link/shm_meet.h)
+    kCapabilityLanes = 2,         // the worker may be asked for lanes (message LanesOpen)
+    kCapabilityLane = 4,  // this is no session but a lane of one: a LaneKey follows the program's name
 };
 // Those of this release's servers.
-constexpr uint64_t kServerCapabilities = kCapabilitySharedMemory;
+constexpr uint64_t kServerCapabilities = kCapabilitySharedMemory | kCapabilityLanes;
 
 enum class Refusal : uint16_t {
     kNone = 0,
@@ -42,12 +45,21 @@ enum class Refusal : uint16_t {
 
 using Ticket = std::array<uint8_t, 32>;
 
+// What admits one more connection of a session: which of the lease's workers serves it, and a secret that
+// this worker has told over the session's own connection. Good once.
+struct LaneKey {
+    using Secret = std::array<uint8_t, 32>;
+    uint32_t worker = 0;  // its slot in the lease
+    Secret secret{};
+};
+
 struct Hello {
     uint16_t version = kProtocolVersion;
     uint64_t capabilities = kCapabilityNone;
-    uint32_t process = 0;  // the client's pid, for the server's logs only
-    Ticket ticket{};       // the lease's secret
-    std::string program;   // short name of the client's program, at most 255 bytes, for listings only
+    uint32_t process = 0;         // the client's pid, for the server's logs only
+    Ticket ticket{};              // the lease's secret
+    std::string program;          // short name of the client's program, at most 255 bytes, for listings only
+    std::optional<LaneKey> lane;  // there if and only if kCapabilityLane is
 };
 
 struct Welcome {

@@ -35,6 +35,29 @@ TEST(Hello, ComesBackAsItWasSent) {
     EXPECT_EQ(got->program, sent.program);
 }
 
+// The key of a lane stands behind everything else, and only there where the capability says so.
+TEST(Hello, ALaneShowsItsKey) {
+    Hello hello = some_hello();
+    const size_t without = encode(hello).size();
+    hello.lane.emplace();
+    hello.lane->worker = 255;
+    hello.lane->secret.fill(0xa7);
+    const std::vector<uint8_t> whole = encode(hello);
+    EXPECT_EQ(whole.size(), without + 4 + 32);
+    const auto got = receive_hello(whole);
+    ASSERT_TRUE(got) << got.error().what;
+    ASSERT_TRUE(got->lane);
+    EXPECT_EQ(got->lane->worker, 255u);
+    EXPECT_EQ(got->lane->secret, hello.lane->secret);
+    EXPECT_EQ(got->capabilities, some_hello().capabilities | kCapabilityLane);
+    for (size_t length = kPrefixBytes; length < whole.size(); ++length) {
+        EXPECT_FALSE(receive_hello({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)}));
+    }
+    hello.lane.reset();
+    hello.capabilities |= kCapabilityLane;
+    EXPECT_FALSE(receive_hello(encode(hello))->lane) << "a lane without a key cannot be said";
+}
+
 TEST(Hello, TheBodyIsAsLongAsThePrefixSays) {
     for (const std::string& program : {std::string(), std::string("x"), std::string(255, 'p')}) {
         Hello hello = some_hello();
