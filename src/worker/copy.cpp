@@ -31,19 +31,6 @@ Staging::Buffer* buffer_for_copy(Session& s, CUresult* result) {
     return buffer;
 }
 
-// An event of one use: ready when everything before it on the stream is.
-std::function<CUresult()> after(Session& s, CUstream stream, CUresult* result) {
-    CUevent event = nullptr;
-    *result = s.driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
-    if (*result != CUDA_SUCCESS) return {};
-    *result = s.driver.cuEventRecord(event, stream);
-    return [&s, event] {
-        const CUresult state = s.driver.cuEventQuery(event);
-        if (state != CUDA_ERROR_NOT_READY) s.driver.cuEventDestroy_v2(event);
-        return state;
-    };
-}
-
 // The box of a copy in the driver's words; `host` stands for a packed side.
 struct Side {
     CUmemorytype type = CU_MEMORYTYPE_HOST;
@@ -132,7 +119,7 @@ CUresult play(Session& s, const Side& source, const Side& target, uint64_t width
 void answer_when_copied(Session& s, const Frame& frame, CUstream stream, Staging::Buffer* buffer,
                         size_t bytes) {
     CUresult result = CUDA_SUCCESS;
-    auto ready = after(s, stream, &result);
+    auto ready = s.when_reached(stream, &result);
     if (result != CUDA_SUCCESS) {
         s.staging.release(buffer);
         return s.reply_status(frame, result);
@@ -168,6 +155,18 @@ CUresult copy_pages(Session& s, const Frame& frame, CUdeviceptr target, CUdevice
 
 }  // namespace
 
+std::function<CUresult()> Session::when_reached(CUstream stream, CUresult* result) {
+    CUevent event = nullptr;
+    *result = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
+    if (*result != CUDA_SUCCESS) return {};
+    *result = driver.cuEventRecord(event, stream);
+    return [this, event] {
+        const CUresult state = driver.cuEventQuery(event);
+        if (state != CUDA_ERROR_NOT_READY) driver.cuEventDestroy_v2(event);
+        return state;
+    };
+}
+
 void serve(Session& s, const Frame& frame, const msg::CopyPages& m) {
     CUstream stream = nullptr;
     s.posted(frame, copy_pages(s, frame, m.target, m.source, m.byte_count, m.stream, &stream));
@@ -177,7 +176,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyPagesAwaited& m) {
     CUstream stream = nullptr;
     CUresult result = copy_pages(s, frame, m.target, m.source, m.byte_count, m.stream, &stream);
     std::function<CUresult()> ready;
-    if (result == CUDA_SUCCESS) ready = after(s, stream, &result);
+    if (result == CUDA_SUCCESS) ready = s.when_reached(stream, &result);
     if (result != CUDA_SUCCESS) return s.reply_status(frame, result);
     s.wait_copy({std::move(ready), [&s, frame](CUresult state) {
                      s.announce_printed();
@@ -246,7 +245,7 @@ void serve(Session& s, const Frame& frame, const msg::CopyOutLater& m) {
         if (buffer == nullptr) break;
         result = s.driver.cuMemcpyDtoHAsync_v2(buffer->data, m.device + at, bytes, stream);
         std::function<CUresult()> ready;
-        if (result == CUDA_SUCCESS) ready = after(s, stream, &result);
+        if (result == CUDA_SUCCESS) ready = s.when_reached(stream, &result);
         if (result != CUDA_SUCCESS) {
             s.staging.release(buffer);
             break;

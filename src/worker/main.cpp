@@ -1,9 +1,9 @@
 // bitfusion-worker: serves one client process, or tells the inventory of this host's GPUs.
 //
 // Started by the daemon with the client's connection on descriptor 3, the grant on 4 and the lease's usage
-// counters on 5. It has no other connection, file or credential. With --inventory it prints one line and
-// ends; with --inventory --watch it writes a line to descriptor 3 for each byte that it reads there, until
-// the end.
+// counters on 5; further connections of the same client come over 6. It has no other connection, file or
+// credential. With --inventory it prints one line and ends; with --inventory --watch it writes a line to
+// descriptor 3 for each byte that it reads there, until the end.
 #include <openssl/crypto.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -39,6 +39,7 @@ namespace {
 constexpr int kConnection = 3;
 constexpr int kGrant = 4;
 constexpr int kUsage = 5;
+constexpr int kLanes = 6;
 constexpr const char* kUsageText =
     "usage: bitfusion-worker --inventory [--watch] [--backend auto|soft|real] [--software-gpus N] "
     "[--software-memory "
@@ -197,6 +198,9 @@ int serve_client() {
         Session session(table, std::move(*grant), counted(std::move(*link), traffic), usage);
         if (memory != nullptr) session.exchange = std::make_unique<Exchange>(&memory->exchange, slot);
         session.traffic = traffic;
+        session.lane_copies.lanes.open_door(Descriptor(kLanes), [traffic](std::unique_ptr<link::Link> lane) {
+            return counted(std::move(lane), traffic);
+        });
         session.images.open(session.grant.image_cache, session.grant.image_cache_bytes);
         session.report_to(census);
         session.monitor.open_with(management_of(backend));

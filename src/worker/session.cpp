@@ -25,6 +25,11 @@ constexpr size_t kLargeBulk = 128u << 10;
 // Images are the one message that may be longer than kMostBody.
 constexpr uint32_t kMostImage = 1u << 30;
 
+// Those before which copies in over lanes need not be finished.
+bool travels_in_lanes(uint16_t id) {
+    return id == msg::kId_CopyInLanes || id == msg::kId_CopyOutLanes || id == msg::kId_CopyOutLanesLater;
+}
+
 uint64_t context_name_of(uint32_t low) {
     return low == 0 ? 0 : static_cast<uint64_t>(wire::Kind::kContext) << wire::kKindShift | low;
 }
@@ -35,6 +40,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
     : driver(table),
       grant(std::move(granted)),
       staging(&driver),
+      lane_copies(this),
       mirrors(&driver, grant.mapped_memory),
       shared_pages(&driver),
       kept(this),
@@ -68,6 +74,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
 }
 
 Session::~Session() {
+    lane_copies.lanes.end();
     host_functions.abandon();
     arrays.refund_all(&memory);
     allocations.clear();
@@ -164,42 +171,6 @@ void Session::forget_context(uint64_t name) {
     }
 }
 
-// What the exchange can carry: nothing is shared with other hosts.
-static bool may_travel(CUmemAllocationHandleType types) {
-    return types == CU_MEM_HANDLE_TYPE_NONE || types == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
-}
-
-CUresult Session::localise(CUmemLocation& location) {
-    CUresult result = CUDA_SUCCESS;
-    if (location.type == CU_MEM_LOCATION_TYPE_DEVICE)
-        location.id = device(location.id, &result);
-    else
-        result = CUDA_ERROR_NOT_SUPPORTED;  // the client's host memory is not this host's
-    return result;
-}
-CUresult Session::localise(CUmemAllocationProp& prop) {
-    prop.win32HandleMetaData = nullptr;
-    if (!may_travel(prop.requestedHandleTypes)) return CUDA_ERROR_NOT_SUPPORTED;
-    // Of host memory a program asks the granularity alone; who makes memory checks that it is a device's.
-    return prop.location.type == CU_MEM_LOCATION_TYPE_HOST ? CUDA_SUCCESS : localise(prop.location);
-}
-CUresult Session::localise(CUmemPoolProps& props) {
-    props.win32SecurityAttributes = nullptr;
-    if (!may_travel(props.handleTypes)) return CUDA_ERROR_NOT_SUPPORTED;
-    return localise(props.location);
-}
-CUresult Session::localise(CUmemAccessDesc& access) { return localise(access.location); }
-CUresult Session::localise(CUDA_MEMSET_NODE_PARAMS& set) {
-    const wire::Extent row = wire::Extent(set.width) * wire::Extent(set.elementSize);
-    return memory.within(set.dst, wire::rows2d(set.pitch, row, set.height).value) ? CUDA_SUCCESS
-                                                                                  : CUDA_ERROR_INVALID_VALUE;
-}
-int Session::ordinal_of(int device) const {
-    const auto place = std::find(visible_.begin(), visible_.end(), device);
-    return place == visible_.end() ? device : static_cast<int>(place - visible_.begin());
-}
-void Session::globalise(CUmemAllocationProp& prop) { prop.location.id = ordinal_of(prop.location.id); }
-
 // ---- answers
 // -----------------------------------------------------------------------------------------------------
 
@@ -291,7 +262,7 @@ bool Session::progress_events(std::vector<Watch>* reached, std::vector<CUresult>
 }
 
 bool Session::progress() {
-    bool moved = false;
+    bool moved = lane_copies.progress();
     // First what has completed, then the data of copies: whatever a completion depends on is complete by then
     // and leaves before it.
     std::vector<std::pair<std::list<Waiting>::iterator, CUresult>> finished;
@@ -434,6 +405,10 @@ void Session::serve_inbox() {
         if (handler == nullptr) return peer_is_wrong(frame, "number");
         if (head.bytes > (head.id == msg::kId_ModuleLoad ? kMostImage : wire::kMostBody))
             return peer_is_wrong(frame, "size");
+        if (lane_copies.any_in() && !travels_in_lanes(head.id)) {
+            lane_copies.finish_ins();
+            continue;
+        }
         if (may_wait(*handler, head) && postpone(head)) return;
         const bool large = handler->bulk ? head.bytes > kLargeBulk : sizeof head + head.bytes > inbox_.size();
         if (large) {
@@ -451,7 +426,8 @@ void Session::serve_inbox() {
 // Nothing to do but wait: for the client, and for the GPU if something is watched. The GPU is asked at
 // growing intervals, so that a short wait ends at once and a long one costs little.
 void Session::idle() {
-    const bool watching = !waitings_.empty() || !copies_.empty() || !watches_.empty() || postponed_;
+    const bool watching =
+        !waitings_.empty() || !copies_.empty() || !watches_.empty() || postponed_ || lane_copies.hungry();
     const auto begun = Clock::now();
     static const auto spin = std::chrono::microseconds(std::thread::hardware_concurrency() > 2 ? 100 : 10);
     for (;;) {
@@ -462,12 +438,13 @@ void Session::idle() {
         if (passed < spin || !link_->prepare_wait(std::exchange(woken_, false))) continue;
         timespec pause{0, static_cast<long>(std::clamp<int64_t>(std::chrono::nanoseconds(passed).count() / 8,
                                                                 10000, 200000))};
-        std::array<pollfd, 3> ready = {pollfd{link_->wait_descriptor(), POLLIN, 0},
+        std::array<pollfd, 4> ready = {pollfd{link_->wait_descriptor(), POLLIN, 0},
                                        pollfd{host_functions.wait_descriptor(), POLLIN, 0},
-                                       pollfd{kept.wait_descriptor(), POLLIN, 0}};
+                                       pollfd{kept.wait_descriptor(), POLLIN, 0},
+                                       pollfd{lane_copies.lanes.wait_descriptor(), POLLIN, 0}};
         ppoll(ready.data(), ready.size(), watching ? &pause : nullptr, nullptr);
         woken_ = true;
-        if (ready[1].revents != 0 || ready[2].revents != 0) {
+        if (ready[1].revents != 0 || ready[2].revents != 0 || ready[3].revents != 0) {
             progress();
             return;
         }
@@ -488,6 +465,7 @@ std::string Session::run() {
     }
     flush();
     link_->shut();
+    lane_copies.lanes.end();
     return ended_;
 }
 

@@ -35,6 +35,7 @@
 #include "worker/host_functions.h"
 #include "worker/image_cache.h"
 #include "worker/kept.h"
+#include "worker/lane_copies.h"
 #include "worker/link.h"
 #include "worker/memory_table.h"
 #include "worker/mirror.h"
@@ -69,6 +70,7 @@ class Session {
     MemoryTable memory;
     ArrayTable arrays;
     Staging staging;
+    LaneCopies lane_copies;
     Mirrors mirrors;
     SharedPages shared_pages;
     const HostFunctions::Held held_host_functions = HostFunctions::make_held();
@@ -212,6 +214,8 @@ class Session {
     // Copies out are sent before any completion that is found in the same look at the GPU, or a later one.
     void wait_copy(Waiting waiting) { copies_.push_back(std::move(waiting)); }
     void wait(Waiting waiting) { waitings_.push_back(std::move(waiting)); }
+    // Ready when everything that is on the stream now is done; an event of one use.
+    std::function<CUresult()> when_reached(CUstream stream, CUresult* result);
     // An event record that is announced when it completes, after `before`; records of one stream complete in
     // order.
     void watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark,
@@ -219,6 +223,8 @@ class Session {
     void unwatch_event(uint64_t event_name);
     // Looks at everything that waits, once. Staging calls it while it waits for a free buffer.
     bool progress();
+    // Inside a message that cannot go on: sleeps until progress() may find something.
+    void rest();
 
     // Text that the driver printed, ahead of the completion that made it print.
     void announce_printed();
