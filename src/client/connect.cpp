@@ -33,9 +33,11 @@ Status read_exactly(link::Link* link, uint8_t* target, size_t bytes) {
 std::string program_name() { return program_invocation_short_name; }
 
 // The capabilities on which both sides agree.
-Result<uint64_t> greet(link::Link* link, const wire::Ticket& ticket, uint64_t capabilities) {
+Result<uint64_t> greet(link::Link* link, const wire::Ticket& ticket, uint64_t capabilities,
+                       const wire::LaneKey* lane = nullptr) {
     wire::Hello hello;
     hello.capabilities = capabilities;
+    if (lane != nullptr) hello.lane = *lane;
     hello.process = static_cast<uint32_t>(getpid());
     hello.ticket = ticket;
     hello.program = program_name();
@@ -92,6 +94,16 @@ Result<link::ShmWish> read_wish(bool much) {
     return fail("BITFUSION_LINK is '" + word + "'; set it to auto, tcp or shm");
 }
 
+Result<size_t> read_lanes() {
+    constexpr size_t kUsual = 4;
+    const char* text = getenv("BITFUSION_LANES");
+    if (text == nullptr || *text == '\0') return kUsual;
+    const size_t number = static_cast<size_t>(*text - '0');
+    if (text[1] == '\0' && number <= kMostLanes) return number;
+    return fail(std::string("BITFUSION_LANES is '") + text + "'; set it to a number from 0 to " +
+                std::to_string(kMostLanes));
+}
+
 std::vector<std::string> shared_folders() {
     std::vector<std::string> folders = link::shm_folders();
     if (const char* own = getenv("BITFUSION_SHARED_FOLDER"); own != nullptr && *own == '/')
@@ -99,9 +111,22 @@ std::vector<std::string> shared_folders() {
     return folders;
 }
 
+Result<std::unique_ptr<link::Link>> connect_to(const SessionPlace& place) {
+    return place.pin ? link::connect_tls(place.address, *place.pin, kConnectTimeoutMs)
+                     : link::connect_tcp(place.address, kConnectTimeoutMs);
+}
+
+Result<std::unique_ptr<link::Link>> open_lane(const SessionPlace& place, const wire::LaneKey& key) {
+    auto link = connect_to(place);
+    if (!link) return link;
+    const auto greeted = greet(link->get(), place.ticket, wire::kCapabilityNone, &key);
+    if (!greeted) return tl::unexpected<Error>(greeted.error());
+    return link;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<link::Link>> connect_session(bool much) {
+Result<Connection> connect_session(bool much) {
     const char* where = getenv("BITFUSION_SESSION");
     if (where == nullptr)
         return fail("this program has no GPU session; start it with 'bitfusion run -n 1 -- <program>'",
@@ -110,18 +135,27 @@ Result<std::unique_ptr<link::Link>> connect_session(bool much) {
     if (!place) return tl::unexpected<Error>(place.error());
     const auto wish = read_wish(much);
     if (!wish) return tl::unexpected<Error>(wish.error());
-    auto link = place->pin ? link::connect_tls(place->address, *place->pin, kConnectTimeoutMs)
-                           : link::connect_tcp(place->address, kConnectTimeoutMs);
-    if (!link) return link;
-    const bool sharing = *wish != link::ShmWish::kNo;
-    const auto agreed =
-        greet(link->get(), place->ticket, sharing ? wire::kCapabilitySharedMemory : wire::kCapabilityNone);
+    const auto lanes = much ? read_lanes() : Result<size_t>(0);
+    if (!lanes) return tl::unexpected<Error>(lanes.error());
+    auto link = connect_to(*place);
+    if (!link) return tl::unexpected<Error>(link.error());
+    uint64_t wanted = wire::kCapabilityNone;
+    if (*wish != link::ShmWish::kNo) wanted |= wire::kCapabilitySharedMemory;
+    if (*lanes != 0) wanted |= wire::kCapabilityLanes;
+    const auto agreed = greet(link->get(), place->ticket, wanted);
     if (!agreed) return tl::unexpected<Error>(agreed.error());
-    if ((*agreed & wire::kCapabilitySharedMemory) != 0)
-        return link::join_shm(std::move(*link), shared_folders(), *wish);
-    if (*wish == link::ShmWish::kMust)
+    if ((*agreed & wire::kCapabilitySharedMemory) != 0) {
+        link = link::join_shm(std::move(*link), shared_folders(), *wish);
+        if (!link) return tl::unexpected<Error>(link.error());
+    } else if (*wish == link::ShmWish::kMust) {
         return fail("the server shares no memory; leave out BITFUSION_LINK=shm to use the network");
-    return link;
+    }
+    Connection made{std::move(*link), 0, {}};
+    if ((*agreed & wire::kCapabilityLanes) != 0 && !made.link->shares_memory()) {
+        made.lanes = *lanes;
+        made.open_lane = [place = *place](const wire::LaneKey& key) { return open_lane(place, key); };
+    }
+    return made;
 }
 
 }  // namespace bitfusion::client

@@ -11,6 +11,7 @@
 #include "client/context.h"
 #include "client/feedback.h"
 #include "client/handover.h"
+#include "client/lanes.h"
 #include "client/memory_map.h"
 #include "client/session.h"
 #include "client/shared_pages.h"
@@ -71,7 +72,12 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
     touch_stream(stream);
     const CUresult given = hand_over_range(dst, bytes);
     if (given != CUDA_SUCCESS) return given;
-    for (size_t at = 0; at < bytes; at += kPiece) {
+    const bool lanes = s->lanes().carry(bytes);
+    if (lanes) {
+        const CUresult result = copy_in_lanes(dst, src, bytes, stream, stable);
+        if (result != CUDA_SUCCESS) return result;
+    }
+    for (size_t at = 0; at < bytes && !lanes; at += kPiece) {
         const size_t piece = std::min(kPiece, bytes - at);
         msg::CopyIn m{dst + at, wire_name(stream), async ? kOnStream : 0u, {}};
         const CUresult result = s->post_bulk(
@@ -99,12 +105,15 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
     touch_stream(stream);
     const CUresult given = hand_over_range(src, bytes);
     if (given != CUDA_SUCCESS) return given;
+    const bool lanes = s->lanes().carry(bytes);
+    if (later && lanes)
+        return post(msg::CopyOutLanesLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
     if (later) return post(msg::CopyOutLater{src, bytes, wire_name(stream), open_ticket(dst, bytes)});
 
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
     auto nothing = [](wire::Reader&) {};
     std::deque<Pending> under_way;
-    CUresult result = CUDA_SUCCESS;
+    CUresult result = lanes ? copy_out_lanes(dst, src, bytes, stream) : CUDA_SUCCESS;
     uint16_t counted = msg::CopyOut::kId;  // the pieces of one copy are one wait
     const auto finish_first = [&] {
         const CUresult one = s->finish_call(&under_way.front(), counted);
@@ -112,7 +121,7 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
         if (result == CUDA_SUCCESS) result = one;
         under_way.pop_front();
     };
-    for (size_t at = 0; at < bytes && result == CUDA_SUCCESS; at += kPiece) {
+    for (size_t at = 0; at < bytes && result == CUDA_SUCCESS && !lanes; at += kPiece) {
         const size_t piece = std::min(kPiece, bytes - at);
         if (under_way.size() == kMostUnderWay) finish_first();
         Pending& pending = under_way.emplace_back(DecodeRef(nothing));

@@ -35,6 +35,7 @@ struct Slot {
 struct Ticket {
     uint8_t* target;
     size_t bytes;
+    size_t claimed = 0;  // arrived, or being written
     size_t arrived = 0;
 };
 
@@ -125,8 +126,54 @@ void await_tickets(const void* begin, size_t bytes) {
         s->wait_until([&] { return !tickets_open(begin, bytes); });
 }
 
-// Both are called by the receiving thread for one message: first the target, then, when its bytes are there,
-// done.
+void* claim_ticket(uint64_t number, uint64_t offset, size_t bytes) {
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    const auto found = p.tickets.find(number);
+    if (found == p.tickets.end()) return nullptr;
+    Ticket& ticket = found->second;
+    if (offset > ticket.bytes || bytes > ticket.bytes - offset || bytes > ticket.bytes - ticket.claimed)
+        return nullptr;
+    ticket.claimed += bytes;
+    return ticket.target + offset;
+}
+
+void ticket_arrived(uint64_t number, size_t bytes, bool whole) {
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    const auto found = p.tickets.find(number);
+    if (found == p.tickets.end()) return;
+    Ticket& ticket = found->second;
+    if (whole)
+        ticket.arrived += bytes;
+    else
+        ticket.claimed -= bytes;
+    if (ticket.arrived == ticket.bytes) p.tickets.erase(found);
+    p.arrived.notify_all();
+}
+
+void await_ticket(uint64_t number, uint64_t sent) {
+    Progress& p = progress();
+    std::unique_lock<std::mutex> lock(p.lock);
+    p.arrived.wait(lock, [&] {
+        const auto found = p.tickets.find(number);
+        if (found == p.tickets.end()) return true;
+        const Ticket& ticket = found->second;
+        const Session* s = session();
+        const bool over = s == nullptr || s->lost();
+        return ticket.arrived == ticket.claimed && (over || ticket.arrived >= sent);
+    });
+    p.tickets.erase(number);
+}
+
+void wake_ticket_waiters() {
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    p.arrived.notify_all();
+}
+
+// Both are called by the receiving thread for one message: first the target, then, when its bytes are there
+// or will not come, done.
 void* copy_out_target(const uint8_t* fields, size_t body_bytes) {
     wire::Reader r(fields, 16);
     const auto number = r.get<uint64_t>();
@@ -134,23 +181,12 @@ void* copy_out_target(const uint8_t* fields, size_t body_bytes) {
     if (body_bytes < 16) return nullptr;
     const size_t bytes = body_bytes - 16;
     if ((number & kOfGraph) != 0) return graph_output(number & ~kOfGraph, offset, bytes);
-    Progress& p = progress();
-    const std::lock_guard<std::mutex> lock(p.lock);
-    const auto found = p.tickets.find(number);
-    if (found == p.tickets.end() || offset > found->second.bytes || bytes > found->second.bytes - offset)
-        return nullptr;
-    return found->second.target + offset;
+    return claim_ticket(number, offset, bytes);
 }
 
-void copy_out_done(const uint8_t* fields, size_t body_bytes) {
+void copy_out_done(const uint8_t* fields, size_t body_bytes, bool whole) {
     wire::Reader r(fields, 16);
-    const auto number = r.get<uint64_t>();
-    Progress& p = progress();
-    const std::lock_guard<std::mutex> lock(p.lock);
-    const auto found = p.tickets.find(number);
-    if (found == p.tickets.end()) return;
-    found->second.arrived += body_bytes - 16;
-    if (found->second.arrived >= found->second.bytes) p.tickets.erase(found);
+    ticket_arrived(r.get<uint64_t>(), body_bytes - 16, whole);
 }
 
 void serve_event(const wire::ReplyHead& head, wire::Reader& r) {
@@ -165,6 +201,13 @@ void serve_event(const wire::ReplyHead& head, wire::Reader& r) {
             msg::StreamReached m;
             m.decode(r);
             stream_reached(m.mark, static_cast<CUresult>(m.status));
+            return;
+        }
+        case msg::kId_CopyOutSent: {
+            msg::CopyOutSent m;
+            m.decode(r);
+            // What is announced behind it may count on the data, which come another way.
+            await_ticket(m.ticket, m.byte_count);
             return;
         }
         case msg::kId_Deferred: {

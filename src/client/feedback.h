@@ -37,6 +37,16 @@ uint64_t open_ticket(void* target, size_t bytes);
 // Waits until no ticket is open for memory in [begin, begin + bytes).
 void await_tickets(const void* begin, size_t bytes);
 bool tickets_open(const void* begin, size_t bytes);
+// Data of a ticket that come over a lane (lanes.h). claim_ticket says where they go, nullptr when nobody
+// asked for them; then they count as being written until ticket_arrived, which also says whether they came
+// whole. Any thread.
+void* claim_ticket(uint64_t ticket, uint64_t offset, size_t bytes);
+void ticket_arrived(uint64_t ticket, size_t bytes, bool whole);
+// The worker has sent so many bytes of it, and no more will come: returns when they are there, or the session
+// is over; nothing is written any more then, and the ticket is closed.
+void await_ticket(uint64_t ticket, uint64_t sent);
+// The session is over.
+void wake_ticket_waiters();
 
 // ---- events ----
 void event_reached(uint64_t event, uint64_t mark, CUresult status);

@@ -43,7 +43,10 @@ void remember(void* base, size_t bytes, unsigned flags, size_t mapped, CUdevicep
 
 // Nothing that was posted may still read these pages, and no copy may still write them.
 void let_go(const void* base, size_t bytes) {
-    if (Session* s = session(); s != nullptr) s->flush();
+    if (Session* s = session(); s != nullptr) {
+        s->flush();
+        s->lanes().await_all_sent();
+    }
     await_tickets(base, bytes);
     if (any_mapped()) unmap_from_gpu(reinterpret_cast<uint64_t>(base));
 }

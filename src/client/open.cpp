@@ -25,7 +25,7 @@ struct Opening {
     std::unique_ptr<Session> session;
     // Sessions that are over: other threads may be inside a call of theirs (only tests have more than one).
     std::vector<std::unique_ptr<Session>> ended;
-    std::unique_ptr<link::Link> given;  // by use_link
+    Connection given;  // by use_link
     bool tried = false;
     CUresult result = CUDA_ERROR_NOT_INITIALIZED;
 };
@@ -46,17 +46,17 @@ void open_locked(Opening* o) {
         stats().enable(where);
         atexit([] { stats().print(); });
     }
-    std::unique_ptr<link::Link> link = std::move(o->given);
-    if (link == nullptr) {
+    Connection connection = std::move(o->given);
+    if (connection.link == nullptr) {
         auto connected = connect_session(true);
         if (!connected) {
             BF_LOG("client", kError, "%s", connected.error().what.c_str());
             o->result = connected.error().code == ENOENT ? CUDA_ERROR_NO_DEVICE : CUDA_ERROR_SYSTEM_NOT_READY;
             return;
         }
-        link = std::move(*connected);
+        connection = std::move(*connected);
     }
-    o->session = std::make_unique<Session>(std::move(link));
+    o->session = std::make_unique<Session>(std::move(connection));
     Status started = o->session->start();
     if (!started) {
         BF_LOG("client", kError, "%s", started.error().what.c_str());
@@ -87,7 +87,7 @@ CUresult ensure_session() {
     return o.result;
 }
 
-void use_link(std::unique_ptr<link::Link> link) {
+void use_link(std::unique_ptr<link::Link> link, size_t lanes, OpenLane open_lane) {
     Opening& o = opening();
     const std::lock_guard<std::mutex> lock(o.lock);
     g_usable_session.store(nullptr);
@@ -96,7 +96,7 @@ void use_link(std::unique_ptr<link::Link> link) {
         o.session->end();
         o.ended.push_back(std::move(o.session));
     }
-    o.given = std::move(link);
+    o.given = {std::move(link), lanes, std::move(open_lane)};
     o.tried = false;
     forget_contexts();
 }

@@ -65,7 +65,10 @@ bool kills_context(CUresult result) {
     }
 }
 
-Session::Session(std::unique_ptr<link::Link> link) : link_(std::move(link)), inbox_(kInboxBytes) {}
+Session::Session(Connection connection)
+    : link_(std::move(connection.link)),
+      lanes_(this, connection.lanes, std::move(connection.open_lane)),
+      inbox_(kInboxBytes) {}
 
 Session::~Session() { end(); }
 
@@ -74,6 +77,7 @@ void Session::end() {
     link_->shut();
     wake_sender();
     lose("");
+    lanes_.end();
     rest_.notify_all();
     if (sender_.joinable()) sender_.join();
     if (receiver_.joinable()) receiver_.join();
@@ -305,11 +309,10 @@ bool Session::consume() {
                 lose("the server answered with another size than asked for");
                 return false;
             }
-            if (!take_body(bulk ? pending->bulk : target, fields, head.bytes - fields)) return false;
-            if (bulk)
-                complete(pending, head.call, CUDA_SUCCESS);
-            else
-                copy_out_done(inbox_fields_.data(), head.bytes);
+            const bool whole = take_body(bulk ? pending->bulk : target, fields, head.bytes - fields);
+            if (!bulk) copy_out_done(inbox_fields_.data(), head.bytes, whole);
+            if (!whole) return false;
+            if (bulk) complete(pending, head.call, CUDA_SUCCESS);
             continue;
         }
         if (have < sizeof head + head.bytes) {
@@ -383,6 +386,7 @@ void Session::lose(const std::string& why) {
     }
     sticky_.store(CUDA_ERROR_DEVICE_UNAVAILABLE);
     link_->shut();
+    lanes_.shut();
     const std::lock_guard<std::mutex> lock(state_);
     if (!reader_active_) release_orphans();
     state_changed_.notify_all();

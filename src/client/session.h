@@ -6,8 +6,9 @@
 // sends and receives itself, so a round trip needs no hand-over; when nobody waits, a sender and a receiver
 // thread do it.
 //
-// Locks, in the order in which they may nest: post -> send -> externals; send -> state (receiving) ->
-// pendings. After fork the child has no session: every call answers CUDA_ERROR_NOT_INITIALIZED.
+// Locks, in the order in which they may nest: order of lanes (lanes.h) -> post -> send -> externals; send ->
+// state (receiving) -> pendings. After fork the child has no session: every call answers
+// CUDA_ERROR_NOT_INITIALIZED.
 #pragma once
 
 #include <unistd.h>
@@ -25,6 +26,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/connect.h"
+#include "client/lanes.h"
 #include "client/ring.h"
 #include "client/stats.h"
 #include "cuda_types.gen.h"
@@ -62,7 +65,7 @@ struct Pending {
 class Session {
   public:
     // Takes the link over; `events` receives what the worker announces (feedback.h).
-    explicit Session(std::unique_ptr<link::Link> link);
+    explicit Session(Connection connection);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -71,7 +74,10 @@ class Session {
     // Closes the link and ends the session's threads; calls of other threads come back with an error.
     void end();
     // In a child of fork, which uses the session no more: drops its copy of the connection.
-    void leave_to_parent() { link_->leave_to_parent(); }
+    void leave_to_parent() {
+        link_->leave_to_parent();
+        lanes_.leave_to_parent();
+    }
 
     template <typename Encode>
     CUresult post(uint16_t id, size_t bytes, const Encode& encode);
@@ -112,6 +118,8 @@ class Session {
 
     // Returns when everything posted so far has been handed to the link.
     void flush();
+    // Further connections, for the data of large copies.
+    Lanes& lanes() { return lanes_; }
 
     // Receives what is there without waiting; for queries that are answered from announcements.
     void poll();
@@ -168,6 +176,7 @@ class Session {
     Pending* pending_of(uint32_t call);
 
     std::unique_ptr<link::Link> link_;
+    Lanes lanes_;
     Ring ring_;
 
     std::mutex post_;
@@ -211,7 +220,7 @@ inline Session* session() { return g_usable_session.load(std::memory_order_acqui
 // Opens it when need be; the error text has been logged.
 CUresult ensure_session();
 // For tests: another link than BITFUSION_SESSION names. Before the first cuInit.
-void use_link(std::unique_ptr<link::Link> link);
+void use_link(std::unique_ptr<link::Link> link, size_t lanes = 0, OpenLane open_lane = {});
 
 // What the head of each message says of the calling thread; context.cpp and capture.cpp keep them.
 uint32_t current_context_name();
@@ -222,7 +231,7 @@ void serve_event(const wire::ReplyHead& head, wire::Reader& reader);
 // Where the data of a CopyOutData with these leading fields (ticket, offset) go; nullptr when nobody asked
 // for them.
 void* copy_out_target(const uint8_t* fields, size_t body_bytes);
-void copy_out_done(const uint8_t* fields, size_t body_bytes);
+void copy_out_done(const uint8_t* fields, size_t body_bytes, bool whole);
 
 // Errors after which a context runs nothing any more.
 bool kills_context(CUresult result);

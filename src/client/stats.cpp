@@ -35,6 +35,8 @@ Stats::Totals Stats::totals() const {
     t.bytes_out = bytes_out_.load();
     t.bytes_in = bytes_in_.load();
     t.sends = sends_.load();
+    t.lane_pieces = lane_pieces_.load();
+    t.lane_bytes = lane_bytes_.load();
     return t;
 }
 
@@ -43,11 +45,12 @@ std::string Stats::text() const {
     char line[512];
     snprintf(line, sizeof line,
              "bitfusion: driver calls %llu, answered locally %llu, posted %llu, round trips %llu, bytes out "
-             "%llu, bytes in %llu, sends %llu\n",
+             "%llu, bytes in %llu, sends %llu, over lanes %llu pieces of %llu bytes\n",
              static_cast<unsigned long long>(t.calls), static_cast<unsigned long long>(t.local),
              static_cast<unsigned long long>(t.posted), static_cast<unsigned long long>(t.round_trips),
              static_cast<unsigned long long>(t.bytes_out), static_cast<unsigned long long>(t.bytes_in),
-             static_cast<unsigned long long>(t.sends));
+             static_cast<unsigned long long>(t.sends), static_cast<unsigned long long>(t.lane_pieces),
+             static_cast<unsigned long long>(t.lane_bytes));
     std::string out = line;
     std::vector<std::pair<uint64_t, uint16_t>> rows;
     for (uint16_t id = 0; id <= msg::kMostId; ++id) {
@@ -68,11 +71,13 @@ std::string Stats::json() const {
     snprintf(line, sizeof line,
              "{\"schema\": 1, \"calls\": %llu, \"local\": %llu, \"posted\": %llu, \"round_trips\": %llu, "
              "\"bytes_out\": %llu, "
-             "\"bytes_in\": %llu, \"sends\": %llu, \"messages\": {",
+             "\"bytes_in\": %llu, \"sends\": %llu, \"lane_pieces\": %llu, \"lane_bytes\": %llu, "
+             "\"messages\": {",
              static_cast<unsigned long long>(t.calls), static_cast<unsigned long long>(t.local),
              static_cast<unsigned long long>(t.posted), static_cast<unsigned long long>(t.round_trips),
              static_cast<unsigned long long>(t.bytes_out), static_cast<unsigned long long>(t.bytes_in),
-             static_cast<unsigned long long>(t.sends));
+             static_cast<unsigned long long>(t.sends), static_cast<unsigned long long>(t.lane_pieces),
+             static_cast<unsigned long long>(t.lane_bytes));
     std::string out = line;
     const char* comma = "";
     for (uint16_t id = 0; id <= msg::kMostId; ++id) {

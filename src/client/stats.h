@@ -22,6 +22,9 @@ class Stats {
         uint64_t bytes_out = 0;
         uint64_t bytes_in = 0;
         uint64_t sends = 0;  // system calls
+        // Of these, over lanes (lanes.h): pieces and their bytes, both ways.
+        uint64_t lane_pieces = 0;
+        uint64_t lane_bytes = 0;
     };
 
     void enable(const char* where);
@@ -36,6 +39,14 @@ class Stats {
         add(&sends_, 1);
     }
     void received(uint64_t bytes) { add(&bytes_in_, bytes); }
+    void sent_by_lane(uint64_t bytes) {
+        sent(bytes);
+        travelled_by_lane(bytes);
+    }
+    void received_by_lane(uint64_t bytes) {
+        received(bytes);
+        travelled_by_lane(bytes);
+    }
 
     Totals totals() const;
     void print() const;
@@ -43,6 +54,10 @@ class Stats {
   private:
     void add(std::atomic<uint64_t>* counter, uint64_t n) {
         if (enabled()) counter->fetch_add(n, std::memory_order_relaxed);
+    }
+    void travelled_by_lane(uint64_t bytes) {
+        add(&lane_pieces_, 1);
+        add(&lane_bytes_, bytes);
     }
     void travelled(uint16_t id, std::atomic<uint64_t>* counter) {
         if (!enabled()) return;
@@ -56,7 +71,7 @@ class Stats {
     static inline std::atomic<bool> enabled_{false};  // a process has one of these
     std::string where_;
     std::atomic<uint64_t> calls_{0}, local_{0}, posted_{0}, round_trips_{0}, bytes_out_{0}, bytes_in_{0},
-        sends_{0};
+        sends_{0}, lane_pieces_{0}, lane_bytes_{0};
     std::array<std::atomic<uint64_t>, msg::kMostId + 1> by_message_{};
 
   public:

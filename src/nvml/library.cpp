@@ -38,7 +38,7 @@ nvmlReturn_t open_session(Library* l) {
             BF_LOG("nvml", kError, "%s", connected.error().what.c_str());
             return connected.error().code == ENOENT ? NVML_ERROR_DRIVER_NOT_LOADED : NVML_ERROR_UNKNOWN;
         }
-        link = std::move(*connected);
+        link = std::move(connected->link);
     }
     l->session = std::make_unique<Session>(std::move(link));
     const nvmlReturn_t result = l->session->call(msg::MonitorOpen{}, [&](const auto& reply) {

@@ -10,11 +10,11 @@
 
 namespace bitfusion::session_test {
 
-RawClient::RawClient(const DriverTable& driver) {
+RawClient::RawClient(const DriverTable& driver, Descriptor door) {
     auto ends = link::loop_pair();
     if (!ends) abort();
     link_ = std::move(ends->first);
-    server_ = std::make_unique<Server>(std::move(ends->second), driver);
+    server_ = std::make_unique<Server>(std::move(ends->second), driver, std::move(door));
 }
 
 RawClient::~RawClient() { end(); }

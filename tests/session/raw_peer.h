@@ -44,7 +44,7 @@ struct Answer {
 // A client made by hand, with a real worker at the other end.
 class RawClient {
   public:
-    explicit RawClient(const DriverTable& driver = soft_driver());
+    explicit RawClient(const DriverTable& driver = soft_driver(), Descriptor door = {});
     ~RawClient();
     RawClient(const RawClient&) = delete;
     RawClient& operator=(const RawClient&) = delete;

@@ -52,7 +52,8 @@ std::string& image_folder() {
     return folder;
 }
 
-Server::Server(std::unique_ptr<link::Link> end, const DriverTable& driver) : driver_(driver) {
+Server::Server(std::unique_ptr<link::Link> end, const DriverTable& driver, Descriptor door)
+    : driver_(driver), door_(std::move(door)) {
     quiet();
     connection_ = dup(end->wait_descriptor());
     thread_ = std::thread([this, end = std::move(end)]() mutable { serve(std::move(end)); });
@@ -84,6 +85,7 @@ void Server::serve(std::unique_ptr<link::Link> end) {
     {
         worker::Session session(driver_, std::move(grant), std::move(end), &usage_);
         session.report_to(&census_);
+        session.lane_copies.lanes.open_door(std::move(door_), {});
         session.images.open(image_folder(), 1 << 20);
         session.monitor.open_with([](ManagementTable* table) { return soft::open_soft_management(table); });
         {

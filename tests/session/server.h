@@ -36,8 +36,9 @@ std::string& image_folder();
 
 class Server {
   public:
-    // Serves the client at the other end of the link.
-    explicit Server(std::unique_ptr<link::Link> end, const DriverTable& driver = soft_driver());
+    // Serves the client at the other end of the link; lanes come through the door.
+    explicit Server(std::unique_ptr<link::Link> end, const DriverTable& driver = soft_driver(),
+                    Descriptor door = {});
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -60,6 +61,7 @@ class Server {
     void serve(std::unique_ptr<link::Link> end);
 
     const DriverTable driver_;
+    Descriptor door_;
     int connection_ = -1;  // a second descriptor of the worker's end
     worker::Usage usage_{};
     const std::unique_ptr<worker::CensusMemory> lease_ = std::make_unique<worker::CensusMemory>();
