@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <condition_variable>
@@ -50,8 +51,8 @@ bool send_all(int descriptor, const std::vector<uint8_t>& bytes) {
 // One direction of a connection: a thread that receives and stamps, a thread that waits and sends.
 class Direction {
   public:
-    Direction(int from, int to, std::chrono::microseconds one_way, const std::atomic<double>& rate)
-        : from_(from), to_(to), one_way_(one_way), rate_(rate), in_([this] { receive(); }), out_([this] {
+    Direction(int from, int to, std::chrono::microseconds one_way, DelayLine::Line* line)
+        : from_(from), to_(to), one_way_(one_way), line_(line), in_([this] { receive(); }), out_([this] {
               hand_on();
           }) {}
     ~Direction() {
@@ -64,7 +65,6 @@ class Direction {
 
   private:
     void receive() {
-        auto line_free = Clock::now();
         for (;;) {
             std::vector<uint8_t> bytes(kPiece);
             const ssize_t got = recv(from_, bytes.data(), bytes.size(), 0);
@@ -72,18 +72,15 @@ class Direction {
             bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
             const bool finished = bytes.empty();
             // A piece occupies the line for its length, and arrives one way later.
-            line_free = std::max(line_free, Clock::now());
-            if (const double rate = rate_.load(); rate > 0)
-                line_free += std::chrono::nanoseconds(
-                    static_cast<int64_t>(static_cast<double>(bytes.size()) * 8e9 / rate));
+            const auto passed = line_->pass(bytes.size());
             std::unique_lock<std::mutex> lock(lock_);
             changed_.wait(lock, [&] { return under_way_ < kMostUnderWay || broken_; });
             if (broken_) return;
             under_way_ += bytes.size();
-            pieces_.push_back({line_free + one_way_, std::move(bytes)});
+            pieces_.push_back({passed + one_way_, std::move(bytes)});
             changed_.notify_all();
             if (finished) return;
-            changed_.wait_until(lock, line_free - kLongestQueue, [&] { return broken_; });
+            changed_.wait_until(lock, passed - kLongestQueue, [&] { return broken_; });
         }
     }
     void hand_on() {
@@ -112,7 +109,7 @@ class Direction {
     const int from_;
     const int to_;
     const std::chrono::microseconds one_way_;
-    const std::atomic<double>& rate_;
+    DelayLine::Line* const line_;
     std::mutex lock_;
     std::condition_variable changed_;
     std::deque<Piece> pieces_;
@@ -142,11 +139,11 @@ void no_delay(int descriptor) {
 }  // namespace
 
 struct DelayLine::Connection {
-    Connection(int client, int server, std::chrono::microseconds one_way, const std::atomic<double>& rate)
+    Connection(int client, int server, std::chrono::microseconds one_way, Line* up, Line* down)
         : client(client),
           server(server),
-          up(client, server, one_way, rate),
-          down(server, client, one_way, rate) {}
+          up(client, server, one_way, up),
+          down(server, client, one_way, down) {}
     ~Connection() { cut(); }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -170,8 +167,28 @@ struct DelayLine::Connection {
     Direction down;
 };
 
-DelayLine::DelayLine(const DelayLineOptions& options)
-    : options_(options), bits_per_second_(options.bits_per_second) {}
+Clock::time_point DelayLine::Line::pass(size_t bytes) {
+    const std::lock_guard<std::mutex> lock(lock_);
+    free_ = std::max(free_, Clock::now());
+    if (bits_per_second_ > 0)
+        free_ += std::chrono::nanoseconds(
+            static_cast<int64_t>(static_cast<double>(bytes) * 8e9 / bits_per_second_));
+    return free_;
+}
+
+void DelayLine::Line::set_rate(double bits_per_second) {
+    const std::lock_guard<std::mutex> lock(lock_);
+    bits_per_second_ = bits_per_second;
+}
+
+DelayLine::DelayLine(const DelayLineOptions& options) : options_(options) {
+    set_rate(options.bits_per_second);
+}
+
+void DelayLine::set_rate(double bits_per_second) {
+    up_.set_rate(bits_per_second);
+    down_.set_rate(bits_per_second);
+}
 
 Result<std::unique_ptr<DelayLine>> DelayLine::open(const DelayLineOptions& options) {
     auto line = std::make_unique<DelayLine>(options);
@@ -214,8 +231,7 @@ void DelayLine::accept_all() {
         }
         no_delay(client);
         no_delay(server);
-        connections_.push_back(
-            std::make_unique<Connection>(client, server, options_.one_way, bits_per_second_));
+        connections_.push_back(std::make_unique<Connection>(client, server, options_.one_way, &up_, &down_));
     }
 }
 

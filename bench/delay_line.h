@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -19,7 +20,7 @@ struct DelayLineOptions {
     std::string to_host = "127.0.0.1";
     uint16_t to_port = 0;
     std::chrono::microseconds one_way{0};  // half of the added round trip
-    double bits_per_second = 0;            // of each direction of each connection; 0: as fast as it goes
+    double bits_per_second = 0;  // of each direction, all connections together; 0: as fast as it goes
 };
 
 class DelayLine {
@@ -33,14 +34,28 @@ class DelayLine {
 
     uint16_t port() const { return port_; }
     // What comes from now on goes at this rate, on connections that are open too. Any thread.
-    void set_rate(double bits_per_second) { bits_per_second_ = bits_per_second; }
+    void set_rate(double bits_per_second);
+
+    // One direction of the network: what its connections share.
+    class Line {
+      public:
+        // When bytes that come now have passed.
+        std::chrono::steady_clock::time_point pass(size_t bytes);
+        void set_rate(double bits_per_second);
+
+      private:
+        std::mutex lock_;
+        double bits_per_second_ = 0;
+        std::chrono::steady_clock::time_point free_{};
+    };
 
   private:
     struct Connection;
     void accept_all();
 
     const DelayLineOptions options_;
-    std::atomic<double> bits_per_second_;
+    Line up_;
+    Line down_;
     int listener_ = -1;
     uint16_t port_ = 0;
     std::atomic<bool> over_{false};

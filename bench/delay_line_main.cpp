@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
     CLI::App app("A TCP relay that adds time and limits the rate");
     app.add_option("--to", to, "<IPv4 address>:<port>")->required();
     app.add_option("--round-trip-us", round_trip, "added to each round trip")->check(CLI::Range(0.0, 1e7));
-    app.add_option("--gbit", gbit, "at most, per direction and connection")->check(CLI::Range(0.0, 1e3));
+    app.add_option("--gbit", gbit, "at most, per direction, all connections together")
+        ->check(CLI::Range(0.0, 1e3));
     CLI11_PARSE(app, argc, argv);
     bench::DelayLineOptions options;
     const size_t colon = to.rfind(':');

@@ -9,6 +9,7 @@ Conditions: shm (shared memory), tcp (loopback), tcp+50us and tcp+200us (added r
 Every round runs native and each condition once, one after the other, so that a machine that becomes slower becomes
 slower for all of them. A value is the median of the rounds, a ratio the median of the rounds' ratios; the spread is
 their least and most. Results of every case are checked by the program itself: a wrong one is an error here too.
+--streams compares large copies over lanes with raw TCP streams and with AES-GCM besides (streams.py).
 --program NAME=COMMAND adds a program that prints JSON lines of case, value and unit (workloads/torch_bench.py).
 Writes bench.md and bench.json into --out. Exit code 0 when every case ran everywhere, else 1.
 """
@@ -26,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "gpu"))
 import machine  # noqa: E402
 import report  # noqa: E402
+import streams  # noqa: E402
 
 CONDITIONS = {"shm": [], "tcp": [], "tcp+50us": ["--round-trip-us", "50"], "tcp+200us": ["--round-trip-us", "200"],
               "tcp@10G": ["--gbit", "10"]}
@@ -160,6 +162,8 @@ def arguments():
     parser.add_argument("--conditions", default=",".join(CONDITIONS))
     parser.add_argument("--cases", default="", help="of the micro cases; default: all")
     parser.add_argument("--program", action="append", default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--streams", action="store_true", help="compare copies over lanes with raw streams, too")
+    parser.add_argument("--lanes", type=int, default=4, choices=range(1, 9), help="of --streams")
     parser.add_argument("--timeout", type=int, default=300, help="seconds a process may take")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("bench-results"))
     options = parser.parse_args()
@@ -179,15 +183,17 @@ def main():
     rows_of_machine = report.Rows(options.out)
     with machine.Manager(options.bundle, rows_of_machine, "real" if real else "soft") as manager:
         results = run_rounds(options, manager, native_target)
+    beside = streams.measured(options, rows_of_machine, "real" if real else "soft") if options.streams else []
     rows_of_machine.close()
     rows = summarised(results, options.conditions)
     notes = [machine.describe() if real else "software GPU: what counts is the difference to native, which is the network's part",
              f"{options.rounds} rounds, interleaved; value: median; in brackets: ratio to native, its least and most"]
-    (options.out / "bench.json").write_text(json.dumps({"schema": 1, "notes": notes, "rows": rows}, indent=1))
-    text = markdown(rows, options.conditions, notes)
+    (options.out / "bench.json").write_text(json.dumps({"schema": 1, "notes": notes, "rows": rows, "streams": beside}, indent=1))
+    text = markdown(rows, options.conditions, notes) + (streams.markdown(beside) if beside else "")
     (options.out / "bench.md").write_text(text)
     print(text)
-    return 0 if rows and all(not cell["problem"] for row in rows for cell in row["conditions"].values()) else 1
+    problems = [cell["problem"] for row in rows for cell in row["conditions"].values()] + [row["problem"] for row in beside]
+    return 0 if rows and not any(problems) else 1
 
 
 if __name__ == "__main__":

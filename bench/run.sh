@@ -16,7 +16,7 @@ case " $* " in
 *)
     if [ -z "${BITFUSION_BUILD:-}" ]; then
         [ -f build/build.ninja ] || cmake --preset release
-        ninja -C build bitfusion bitfusion_worker bitfusion_shim_cuda bitfusion_bench bitfusion_delay_line
+        ninja -C build bitfusion bitfusion_worker bitfusion_shim_cuda bitfusion_bench bitfusion_delay_line bitfusion_raw_streams
     fi
     set -- --bundle "$build" "$@"
     ;;

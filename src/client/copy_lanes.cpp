@@ -14,7 +14,9 @@ namespace {
 constexpr size_t kGroupIn = 16u << 20;
 constexpr size_t kMostGroupsIn = 2;  // whose data are not sent yet
 constexpr size_t kGroupOut = 8u << 20;
-constexpr size_t kMostGroupsOut = 3;  // whose data have not come yet
+// Whose data have not come yet. What the worker stages for them must leave it room: a copy that waits for a
+// long kernel may not stop what other threads launch.
+constexpr size_t kMostGroupsOut = 2;
 
 struct GroupOut {
     GroupOut(void* target, size_t bytes) : ticket(open_ticket(target, bytes)) {}

@@ -27,7 +27,7 @@ class Lanes {
   public:
     // Smaller copies go over the session's own connection.
     static constexpr size_t kFrom = 4u << 20;
-    static constexpr size_t kMostPiece = 2u << 20;
+    static constexpr size_t kMostPiece = 4u << 20;
 
     // Data of one copy on their way to the worker.
     struct Outgoing {

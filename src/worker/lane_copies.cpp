@@ -8,8 +8,14 @@
 namespace bitfusion::worker {
 namespace {
 
-constexpr size_t kLeastPiece = 256u << 10;
-constexpr size_t kUsualPiece = 2u << 20;
+// Of a copy out. What a client awaits comes in messages of up to 8 MiB: four pieces. What it does not await
+// is staged in few large pieces, because nothing else is served while there is no room for one.
+size_t piece_out(uint64_t bytes, size_t lanes) {
+    constexpr uint64_t kUnit = 65536;
+    constexpr uint64_t kAwaited = 8u << 20;
+    if (bytes <= kAwaited) return (bytes + 4 * kUnit - 1) / (4 * kUnit) * kUnit;
+    return std::clamp<uint64_t>(bytes / (2 * lanes) / kUnit * kUnit, kAwaited / 4, Lanes::kMostPiece);
+}
 
 // Makes the context of a message current, and what was current before again: the handler that waits here has
 // a context of its own.
@@ -141,12 +147,14 @@ void LaneCopies::feed() {
     hungry_ = false;
     if (ins_.empty()) return take_back();
     const size_t share = std::max<size_t>(kMostIn / std::max<size_t>(lanes.open_count(), 1), 1);
-    for (size_t lane = 0; lane < lanes.invited(); ++lane) {
-        while (held_[lane] < share && lanes.is_open(lane)) {
+    // Each lane has one before any has two: whichever it is that brings what comes next.
+    for (size_t most = 1; most <= share; ++most) {
+        for (size_t lane = 0; lane < lanes.invited(); ++lane) {
+            if (held_[lane] >= most || !lanes.is_open(lane)) continue;
             Staging::Buffer* const buffer = buffer_for(ins_.front(), lane);
             if (buffer == nullptr) {
                 hungry_ = hungry_ || held_[lane] == 0;
-                break;
+                continue;
             }
             ++held_[lane];
             lanes.give(lane, buffer);
@@ -179,7 +187,7 @@ Staging::Buffer* LaneCopies::buffer_out(CUresult* result) {
     *result = CUDA_SUCCESS;
     while (!s.ended()) {
         const bool more = s.host_functions.any_open();
-        if (outs_ < kMostOut || more) {
+        if (outs_ + lanes.open_count() < Staging::kMost || more) {
             Staging::Buffer* const buffer = s.staging.try_acquire(result, more);
             if (buffer != nullptr || *result != CUDA_SUCCESS) return buffer;
         }
@@ -193,11 +201,7 @@ CUresult LaneCopies::begin_out(CUdeviceptr device, uint64_t bytes, CUstream stre
                                const Sent& told) {
     Session& s = *session_;
     const auto out = std::make_shared<Out>(Out{told});
-    const size_t piece =
-        s.host_functions.any_open()
-            ? Lanes::kMostPiece
-            : std::clamp(bytes / (2 * std::max<size_t>(lanes.open_count(), 1)) / 65536 * 65536, kLeastPiece,
-                         kUsualPiece);
+    const size_t piece = piece_out(bytes, lanes.open_count());
     CUresult result = CUDA_SUCCESS;
     for (uint64_t at = 0; at < bytes && result == CUDA_SUCCESS; at += piece) {
         const size_t count = std::min<uint64_t>(piece, bytes - at);

@@ -2,8 +2,8 @@
 //
 // A copy takes effect at its message's place: what came over a lane before that waits, and no other message
 // is served while a copy in has not been given to the driver whole; copies out on a stream of their own are,
-// so that both directions move at once. Buffers are the session's staging: at most half of them for each
-// direction. The dispatch thread only.
+// so that both directions move at once. Buffers are the session's staging; copies out leave one for each
+// lane, so that copies in never wait for them. The dispatch thread only.
 #pragma once
 
 #include <array>
@@ -72,8 +72,7 @@ class LaneCopies {
     Staging::Buffer* buffer_out(CUresult* result);
     void peer_is_wrong(const char* what);
 
-    static constexpr size_t kMostIn = Staging::kMost / 2;
-    static constexpr size_t kMostOut = Staging::kMost / 2;
+    static constexpr size_t kMostIn = Staging::kMost / 2;  // with the lanes
 
     // For the data of a copy that has failed: read, so that the lane stays in step.
     struct Scrap {

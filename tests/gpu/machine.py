@@ -58,9 +58,10 @@ def run(command, timeout, env=None, cwd=None):
 class Manager:
     """`bitfusion manager` on ephemeral loopback ports, for the length of a with block."""
 
-    def __init__(self, bundle, rows, backend="real"):
+    def __init__(self, bundle, rows, backend="real", insecure=True, arguments=()):
         self.program = str(bundle / "bin" / "bitfusion")
         self.backend = backend
+        self.arguments = [*(["--insecure", "true"] if insecure else []), *arguments]
         self.rows = rows
         self.process = None
         self.errors = []
@@ -68,7 +69,7 @@ class Manager:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [self.program, "manager", "--insecure", "true", "--listen", "127.0.0.1", "--control-port", "0", "--data-port", "0", "--backend", self.backend],
+            [self.program, "manager", *self.arguments, "--listen", "127.0.0.1", "--control-port", "0", "--data-port", "0", "--backend", self.backend],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         reader = threading.Thread(target=lambda: self.errors.extend(self.process.stderr))
         reader.start()

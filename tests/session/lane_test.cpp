@@ -111,8 +111,8 @@ TEST_F(LaneTest, LargeCopiesTravelOverThemAndSmallOnesDoNot) {
     const auto out = travelled([&] { CU_OK(client::cuMemcpyDtoH_v2(back.data(), large_, back.size())); });
     EXPECT_EQ(out.round_trips, 1u);
     EXPECT_EQ(out.posted, 0u);
-    EXPECT_EQ(out.lane_pieces, 40u) << "of 1 MiB, in groups of 8 MiB";
-    EXPECT_EQ(out.lane_bytes, back.size() + 40 * kPieceHead);
+    EXPECT_EQ(out.lane_pieces, 20u) << "of 2 MiB, in groups of 8 MiB";
+    EXPECT_EQ(out.lane_bytes, back.size() + 20 * kPieceHead);
     EXPECT_EQ(out.bytes_in - out.lane_bytes, 5u * (16 + 12));
     EXPECT_EQ(back, sent);
 }
