@@ -232,6 +232,7 @@ void Lanes::shut() {
 
 void Lanes::end() {
     shut();
+    const std::lock_guard<std::mutex> opening(opening_);
     for (Lane& lane : lanes_) {
         if (lane.in.joinable()) lane.in.join();
         if (lane.out.joinable()) lane.out.join();

@@ -56,7 +56,8 @@ class Links(WithManager):  # noqa: F405
                 *arguments]
 
     def run_over(self, link, **environment):
-        done = self.run_cli(*self.program(link, **environment))
+        own = {"BITFUSION_CLIENT_DIR": self.manager.client_dir} if self.manager.secure else {}
+        done = self.run_cli(*self.program(link, **environment), environment=own)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(done.stdout.split()[0], "equal")
         return done.stderr
@@ -140,6 +141,37 @@ class Links(WithManager):  # noqa: F405
             self.assertLess(bytes_sent(), 2000)
             restart("--image-cache", "0")
             self.assertGreater(bytes_sent(), 200000)
+
+    def lane_bytes(self, **environment):
+        """What travelled over lanes, and in all."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "stats.json")
+            self.run_over("tcp", BITFUSION_STATS=path, **environment)
+            with open(path) as stats:
+                data = json.load(stats)
+        return data["lane_bytes"], data["bytes_out"] + data["bytes_in"]
+
+    def test_large_copies_travel_over_lanes(self):
+        """9 MiB each way; a little stays on the session's own connection. Lanes are as encrypted as that."""
+        copied = 2 * (9 << 20)
+        for secure in (False, True):
+            with self.subTest(secure=secure):
+                if secure:
+                    self.manager.close()
+                    self.manager = Manager(*self.arguments, secure=True)  # noqa: F405
+                    self.addCleanup(self.manager.close)
+                by_lanes, in_all = self.lane_bytes()
+                self.assertGreaterEqual(by_lanes, copied)
+                self.assertLess(in_all, copied + 100000)
+                by_lanes, in_all = self.lane_bytes(BITFUSION_LANES="0")
+                self.assertEqual(by_lanes, 0)
+                self.assertGreaterEqual(in_all, copied)
+
+    def test_another_number_of_lanes_is_an_error(self):
+        for word in ("9", "-1", "four", "44"):
+            done = self.run_cli(*self.program("tcp", BITFUSION_LANES=word))
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("set it to a number from 0 to 8", done.stderr)
 
     def ends_with(self, link, kill_worker):
         process = self.start_cli(*self.program(link, "stay"))
