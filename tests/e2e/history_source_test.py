@@ -94,12 +94,16 @@ class Kept:
         self.folder = tempfile.TemporaryDirectory(prefix="bitfusion-source-")
         kinds = [kind for kind in (Prometheus, VictoriaMetrics) if shutil.which(kind.program)]
         self.ports, ports = free_ports(4)[:2], free_ports(4)[2:]
+        self.kinds = dict(zip(kinds, ports))
         self.keepers = {}
         self.manager = None
+
+    def gather(self):
         self.start()
         status, body = self.manager.ask("POST", "/v1/tokens", {"role": "viewer", "description": "prometheus"})
         assert status == 201, body
-        self.keepers = {kind: kind(self.manager, body["token"], port) for kind, port in zip(kinds, ports)}
+        for kind, port in self.kinds.items():
+            self.keepers[kind] = kind(self.manager, body["token"], port)
         self.began = int(time.time())
         assert self.manager.ask("POST", "/v1/leases", {"gpus": 1, "memory_mib": 1024})[0] == 201
         seen = "count_over_time(bitfusion_client_gpus_allocated[1m])"
@@ -121,7 +125,8 @@ class Kept:
         return {name: {point[0]: point[1:] for point in one["points"]} for name, one in body["range"].items()}
 
     def close(self):
-        self.manager.close()
+        if self.manager:
+            self.manager.close()
         for keeper in self.keepers.values():
             keeper.close()
         self.folder.cleanup()
@@ -137,6 +142,7 @@ class Real:
         if not Real.kept:
             Real.kept.append(Kept())
             unittest.addModuleCleanup(lambda: Real.kept.pop().close())
+            Real.kept[0].gather()
 
     def setUp(self):
         self.kept = Real.kept[0]
