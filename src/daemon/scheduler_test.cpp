@@ -111,13 +111,13 @@ TEST_F(Scheduling, AProcessThatBeginsAgainEndsTheProgramsOfTheOneBefore) {
 TEST_F(Scheduling, WhatIsKeptOutlivesTheProcessAndWhatEndsAsWellDoesNot) {
     report(from("first"));
     grant("kept");
-    grant("given up");
-    Attendance attendance = from("first", {"kept", "given up"});
-    attendance.kept = {"kept", "given up", "of nobody"};
-    attendance.ends = {{"given up", "released"}};
+    grant("given-up");
+    Attendance attendance = from("first", {"kept", "given-up"});
+    attendance.kept = {"kept", "given-up", "of-nobody"};
+    attendance.ends = {{"given-up", "released"}};
     report(attendance);
     EXPECT_TRUE(scheduler_->pool()->lease("kept")->persistent);
-    EXPECT_FALSE(goes_on("given up"));
+    EXPECT_FALSE(goes_on("given-up"));
     report(from("second"));
     EXPECT_TRUE(goes_on("kept"));
 }
