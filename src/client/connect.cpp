@@ -95,7 +95,7 @@ Result<link::ShmWish> read_wish(bool much) {
 }
 
 Result<size_t> read_lanes() {
-    constexpr size_t kUsual = 4;
+    constexpr size_t kUsual = 0;  // until they have been measured on a network
     const char* text = getenv("BITFUSION_LANES");
     if (text == nullptr || *text == '\0') return kUsual;
     const size_t number = static_cast<size_t>(*text - '0');

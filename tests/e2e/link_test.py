@@ -160,7 +160,7 @@ class Links(WithManager):  # noqa: F405
                     self.manager.close()
                     self.manager = Manager(*self.arguments, secure=True)  # noqa: F405
                     self.addCleanup(self.manager.close)
-                by_lanes, in_all = self.lane_bytes()
+                by_lanes, in_all = self.lane_bytes(BITFUSION_LANES="4")
                 self.assertGreaterEqual(by_lanes, copied)
                 self.assertLess(in_all, copied + 100000)
                 by_lanes, in_all = self.lane_bytes(BITFUSION_LANES="0")
