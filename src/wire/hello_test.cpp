@@ -118,7 +118,8 @@ TEST(Hello, BytesOfAnyKindDoNotConfuse) {
         std::vector<uint8_t> body(random() % 400);
         for (uint8_t& byte : body) byte = static_cast<uint8_t>(random());
         const auto hello = decode_hello(prefix, body);
-        EXPECT_EQ(hello.has_value(), body.size() >= 45 && body.size() >= 45u + body[44]) << body.size();
+        const size_t key = !body.empty() && (body[0] & kCapabilityLane) != 0 ? 4 + 32 : 0;
+        EXPECT_EQ(hello.has_value(), body.size() >= 45 && body.size() >= 45u + body[44] + key) << body.size();
         const auto welcome = decode_welcome(prefix, body);
         if (welcome) {
             EXPECT_LE(welcome->text.size(), body.size());
