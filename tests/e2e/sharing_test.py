@@ -84,8 +84,9 @@ elif way == "pool":
     do("cuMemPoolExportPointer", ref(raw), address)
 do("cuMemcpyHtoD_v2", address, b"shared", ctypes.c_size_t(6))
 do("cuCtxSynchronize")
-socket.send_fds(socket.socket(fileno=0), [bytes(raw.reserved)], [file.value] if way != "ipc" else [])
-socket.socket(fileno=0).recv(1)
+keeper = socket.socket(fileno=0)
+socket.send_fds(keeper, [bytes(raw.reserved)], [file.value] if way != "ipc" else [])
+keeper.recv(1)
 os._exit(0)
 """
 # Says what is left of the partition for 100 MiB more (0: there is room; 2: CUDA_ERROR_OUT_OF_MEMORY) beside the memory of
@@ -171,7 +172,9 @@ class Sharing(WithManager):  # noqa: F405
         keeper = self.start_cli(*self.python(KEEPER, way, MAKER))
 
         def answer():
-            return keeper.stdout.readline().decode().split()
+            line = keeper.stdout.readline().decode()
+            self.assertTrue(line, "" if line else keeper.communicate(b"", DEADLINE)[1].decode())  # noqa: F405
+            return line.split()
 
         def go_on():
             keeper.stdin.write(b"\n")
