@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "client/memory_map.h"
-#include "link/loop.h"
 #include "session/lane_peer.h"
 #include "session/raw_server.h"
 #include "session/session_test.h"
@@ -258,17 +257,15 @@ class HostileLaneServer : public testing::Test {
         client::use_link(nullptr);
         server_.reset();
         ends_.clear();
-        auto ends = link::loop_pair();
-        ASSERT_TRUE(ends);
+        auto ends = socket_links();  // a session in shared memory needs no lanes
         server_ = std::make_unique<RawServer>(
-            std::move(ends->second),
-            [secrets, serve = std::move(serve)](RawServer& server, const wire::RequestHead& head,
-                                                const Bytes& body) {
+            std::move(ends.second), [secrets, serve = std::move(serve)](
+                                        RawServer& server, const wire::RequestHead& head, const Bytes& body) {
                 if (head.id != msg::kId_LanesOpen) return serve(server, head, body);
                 const Bytes told(secrets, 0x11);
                 server.send(head.id, head.call, CUDA_SUCCESS, body_of(msg::LanesOpen::Reply{0, told}));
             });
-        client::use_link(std::move(ends->first), 2, [this](const wire::LaneKey&) { return open_lane(); });
+        client::use_link(std::move(ends.first), 2, [this](const wire::LaneKey&) { return open_lane(); });
         CU_OK(client::cuInit(0));
         CU_OK(client::cuDevicePrimaryCtxRetain(&context_, 0));
         CU_OK(client::cuCtxSetCurrent(context_));
