@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "link/link.h"
+#include "link/read_ahead.h"
 
 namespace bitfusion::link {
 namespace {
@@ -32,6 +33,7 @@ class SocketLink final : public Link {
     }
 
     Result<Received> receive(void* target, size_t bytes, Wait wait) override {
+        if (!ahead_.empty()) return Received{ahead_.take(target, bytes), false};
         for (;;) {
             const ssize_t got = recv(descriptor_, target, bytes, wait == Wait::kNo ? MSG_DONTWAIT : 0);
             if (got > 0) return Received{static_cast<size_t>(got), false};
@@ -44,6 +46,7 @@ class SocketLink final : public Link {
     }
 
     int wait_descriptor() const override { return descriptor_; }
+    bool prepare_wait(bool /*woken*/) override { return ahead_.empty(); }
     void shut() override { shutdown(descriptor_, SHUT_RDWR); }
     void leave_to_parent() override { close(descriptor_); }
 
@@ -57,6 +60,10 @@ class SocketLink final : public Link {
             const ssize_t sent = sendmsg(descriptor_, &message, MSG_NOSIGNAL);
             if (sent < 0) {
                 if (errno == EINTR) continue;
+                if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                    ahead_.fill(descriptor_);
+                    continue;
+                }
                 return fail(std::string("cannot write to the peer: ") + strerror(errno), errno);
             }
             auto done = static_cast<size_t>(sent);
@@ -70,6 +77,7 @@ class SocketLink final : public Link {
     }
 
     int descriptor_;
+    ReadAhead ahead_;
 };
 
 }  // namespace

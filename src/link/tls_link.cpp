@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "link/read_ahead.h"
 #include "link/tls_record.h"
 
 namespace bitfusion::link {
@@ -83,6 +84,7 @@ class TlsLink final : public Link {
     }
 
     int wait_descriptor() const override { return wait_; }
+    bool prepare_wait(bool /*woken*/) override { return ahead_.empty(); }
     void shut() override { shutdown(descriptor_, SHUT_RDWR); }
     void leave_to_parent() override {
         for (const int descriptor : {descriptor_, wake_, wait_}) close(descriptor);
@@ -135,6 +137,10 @@ class TlsLink final : public Link {
         memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
         in_end_ -= in_begin_;
         in_begin_ = 0;
+        if (!ahead_.empty()) {
+            in_end_ += ahead_.take(in_.data() + in_end_, in_.size() - in_end_);
+            return true;
+        }
         for (;;) {
             const ssize_t got = recv(descriptor_, in_.data() + in_end_, in_.size() - in_end_,
                                      wait == Wait::kNo ? MSG_DONTWAIT : 0);
@@ -155,6 +161,10 @@ class TlsLink final : public Link {
         for (size_t at = 0; at < out_.size();) {
             const ssize_t sent = ::send(descriptor_, out_.data() + at, out_.size() - at, MSG_NOSIGNAL);
             if (sent < 0 && errno == EINTR) continue;
+            if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+                ahead_.fill(descriptor_);
+                continue;
+            }
             if (sent < 0) return fail(std::string("cannot write to the peer: ") + strerror(errno), errno);
             at += static_cast<size_t>(sent);
         }
@@ -180,6 +190,7 @@ class TlsLink final : public Link {
     TlsSealer sealer_;
     std::vector<uint8_t> out_;
     TlsOpener opener_;
+    ReadAhead ahead_;          // sealed bytes that come before those of the socket
     std::vector<uint8_t> in_;  // sealed bytes of the peer: [in_begin_, in_end_)
     size_t in_begin_ = 0;
     size_t in_end_ = 0;

@@ -24,6 +24,7 @@
 #include "device/soft/load.h"
 #include "device/soft/management.h"
 #include "device/soft/soft_device.h"
+#include "link/read_ahead.h"
 #include "link/shm_meet.h"
 #include "link/tls_record.h"
 #include "wire/hello.h"
@@ -134,6 +135,8 @@ Traffic* map_traffic() {
 
 // The daemon made the handshake; the worker goes on with the keys of this one connection.
 Result<std::unique_ptr<link::Link>> open_connection(Grant* grant) {
+    // The session's thread sends and receives.
+    if (auto limited = link::limit_send(kConnection); !limited) return tl::unexpected<Error>(limited.error());
     if (grant->tls.empty()) return link::over_socket(kConnection);
     const auto state = link::tls_state_from_text(grant->tls);
     OPENSSL_cleanse(grant->tls.data(), grant->tls.size());
