@@ -45,7 +45,9 @@ class Limits(WithManager):
         with self.subTest(case, link=link):
             few, many = self.counted(case, FEW, link), self.counted(case, MANY, link)
             found = {key: (many[key] - few[key]) / (MANY - FEW) for key in limits}
-            self.assertEqual(found, limits)
+            # On a busy machine the GPU may be done before it is asked: an answer that was announced, now and then.
+            for key, limit in limits.items():
+                self.assertAlmostEqual(found[key], limit, delta=limit / 200, msg=f"{key} of {found}")
 
     def system_calls(self, case, operations, link):
         """Of the program's own thread, without those that wait: how often a receiver asks before something is there, or
