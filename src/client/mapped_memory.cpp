@@ -126,8 +126,7 @@ CUresult map_pages(uint64_t host, uint64_t bytes, CUdeviceptr* pages) {
         if (result != CUDA_SUCCESS) return result;
         if (*pages == host || reserve_addresses(*pages, bytes)) return CUDA_SUCCESS;
         post(msg::MirrorUnmap{*pages});
-        const uint64_t away = static_cast<uint64_t>(tries) * kStride;
-        wish = free_addresses(host > away ? host - away : 0, bytes);
+        wish = free_addresses(wish > kStride ? wish - kStride : 0, bytes);
     }
     BF_LOG(
         "client", kError,

@@ -70,9 +70,7 @@ TEST_F(MappedAddress, ATakenOneIsNotUsedAndAnotherIsWishedFor) {
     const auto first = reinterpret_cast<uint64_t>(pinned_.data());
     EXPECT_EQ(wishes_[0], first / kPage * kPage) << "the program's own address";
     EXPECT_NE(wishes_[1], wishes_[0]);
-#ifndef __SANITIZE_THREAD__  // its mmap takes no hint
     EXPECT_NE(wishes_[2], wishes_[1]);
-#endif
     EXPECT_EQ(device, wishes_[2] + first % kPage);
     // From now on it is the GPU's here as well.
     EXPECT_FALSE(is_free(wishes_[2], kPage));
