@@ -191,7 +191,11 @@ Staging::Buffer* LaneCopies::buffer_out(CUresult* result) {
             Staging::Buffer* const buffer = s.staging.try_acquire(result, more);
             if (buffer != nullptr || *result != CUDA_SUCCESS) return buffer;
         }
-        if (!s.progress()) s.rest();
+        if (s.progress()) continue;
+        // Nobody tells when the GPU has read a buffer.
+        short_of_buffers_ = true;
+        s.rest();
+        short_of_buffers_ = false;
     }
     *result = CUDA_ERROR_UNKNOWN;
     return nullptr;

@@ -47,7 +47,7 @@ class LaneCopies {
     // Looks at what the lanes have done. True: something moved.
     bool progress();
     // progress() has to be called again without being woken.
-    bool hungry() const { return hungry_; }
+    bool hungry() const { return hungry_ || short_of_buffers_; }
 
   private:
     struct In {
@@ -87,9 +87,10 @@ class LaneCopies {
     std::deque<Lanes::Piece> early_;           // that came before their copy's turn
     std::array<size_t, Lanes::kMost> held_{};  // buffers of each lane: given, being filled, or early
     std::array<Scrap, Lanes::kMost> scraps_;
-    size_t outs_ = 0;  // buffers of copies out
-    bool hungry_ = false;
-    std::string failed_;  // why a lane is gone
+    size_t outs_ = 0;                // buffers of copies out
+    bool hungry_ = false;            // a lane has no buffer to receive into
+    bool short_of_buffers_ = false;  // a copy out waits for one
+    std::string failed_;             // why a lane is gone
 };
 
 }  // namespace bitfusion::worker
