@@ -13,37 +13,12 @@
 #include <numeric>
 #include <vector>
 
+#include "link/link_test.h"
 #include "link/loop.h"
 #include "link/tcp.h"
 
 namespace bitfusion::link {
 namespace {
-
-using Bytes = std::vector<uint8_t>;
-
-Bytes pattern(size_t count) {
-    Bytes bytes(count);
-    for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(i * 31 + (i >> 8));
-    return bytes;
-}
-
-Status send(Link& link, const Bytes& bytes) {
-    const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-    return link.send({&piece, 1});
-}
-
-// Everything until `count` bytes are there or the peer has gone.
-Bytes receive(Link& link, size_t count) {
-    Bytes bytes(count);
-    size_t at = 0;
-    while (at < count) {
-        auto got = link.receive(bytes.data() + at, count - at, Wait::kBlock);
-        if (!got || got->closed) break;
-        at += got->bytes;
-    }
-    bytes.resize(at);
-    return bytes;
-}
 
 class Loop : public testing::Test {
   protected:

@@ -10,36 +10,13 @@
 #include <thread>
 
 #include "link/link.h"
+#include "link/link_test.h"
 #include "link/tls_record.h"
 
 namespace bitfusion::link {
 namespace {
 
-using Bytes = std::vector<uint8_t>;
 using namespace std::chrono_literals;
-
-Bytes pattern(size_t count) {
-    Bytes bytes(count);
-    for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(i * 31 + (i >> 8));
-    return bytes;
-}
-
-Status send(Link& link, const Bytes& bytes) {
-    const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-    return link.send({&piece, 1});
-}
-
-Bytes receive(Link& link, size_t count) {
-    Bytes bytes(count);
-    size_t at = 0;
-    while (at < count) {
-        const auto got = link.receive(bytes.data() + at, count - at, Wait::kBlock);
-        if (!got || got->closed) break;
-        at += got->bytes;
-    }
-    bytes.resize(at);
-    return bytes;
-}
 
 // Plain and encrypted links over a pair of sockets whose sends give up soon.
 class ReadsAhead : public testing::TestWithParam<bool> {

@@ -12,40 +12,12 @@
 #include <random>
 #include <vector>
 
+#include "link/link_test.h"
 #include "link/loop.h"
 #include "link/shm_link.h"
 
 namespace bitfusion::link {
 namespace {
-
-using Bytes = std::vector<uint8_t>;
-
-Bytes pattern(size_t count, uint32_t seed = 1) {
-    Bytes bytes(count);
-    for (size_t i = 0; i < count; ++i) {
-        seed = seed * 1664525 + 1013904223;
-        bytes[i] = static_cast<uint8_t>(seed >> 24);
-    }
-    return bytes;
-}
-
-Status send(Link& link, const Bytes& bytes) {
-    const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-    return link.send({&piece, 1});
-}
-
-// Everything until `count` bytes are there or the peer has gone.
-Bytes receive(Link& link, size_t count) {
-    Bytes bytes(count);
-    size_t at = 0;
-    while (at < count) {
-        auto got = link.receive(bytes.data() + at, count - at, Wait::kBlock);
-        if (!got || got->closed) break;
-        at += got->bytes;
-    }
-    bytes.resize(at);
-    return bytes;
-}
 
 class Shm : public testing::Test {
   protected:

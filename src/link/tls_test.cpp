@@ -12,19 +12,12 @@
 #include <cstdlib>
 #include <future>
 
+#include "link/link_test.h"
 #include "link/tls_handshake.h"
 #include "link/tls_record.h"
 
 namespace bitfusion::link {
 namespace {
-
-using Bytes = std::vector<uint8_t>;
-
-Bytes pattern(size_t count) {
-    Bytes bytes(count);
-    for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(i * 31 + (i >> 8));
-    return bytes;
-}
 
 Bytes from_hex(const std::string& digits) { return bytes_of_hex(digits).value(); }
 
@@ -138,21 +131,6 @@ class Tls : public testing::Test {
         ASSERT_TRUE(served) << served.error().what;
         client_ = std::move(*client);
         served_ = std::move(*served);
-    }
-    static Status send(Link& link, const Bytes& bytes) {
-        const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
-        return link.send({&piece, 1});
-    }
-    static Bytes receive(Link& link, size_t count, size_t most = SIZE_MAX) {
-        Bytes bytes(count);
-        size_t at = 0;
-        while (at < count) {
-            auto got = link.receive(bytes.data() + at, std::min(most, count - at), Wait::kBlock);
-            if (!got || got->closed) break;
-            at += got->bytes;
-        }
-        bytes.resize(at);
-        return bytes;
     }
     static bool readable(const Link& link) {
         pollfd ready{link.wait_descriptor(), POLLIN, 0};
