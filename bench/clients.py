@@ -5,10 +5,11 @@ usage: clients.py --bundle FOLDER [--most N] [--seconds S] [--links shm,tcp] [--
 example: bench/run.sh --clients --most 64 --seconds 2
 
 FOLDER is a build folder or an unpacked bundle with bench/bitfusion_bench in it. Told for each number of clients: what all
-of them did together in a second and how that compares with the best number, how long one operation took (the median of
-the clients' medians, and the worst client's 99th percentile), how that compares with one client's times the number (below
-1: it grows slower than linearly), and the memory of a client and of its worker. Clients, workers and a software GPU share
-the processors of this machine. Writes clients.md and clients.json into --out. Exit code 0 when every client ended well.
+of them did together in a second, how that compares with the best number and with as many native processes (a GPU takes
+turns between processes, whoever starts them), how long one operation took (the median of the clients' medians, and the
+worst client's 99th percentile), how that compares with one client's times the number (below 1: it grows slower than
+linearly), and the memory of a client and of its worker. Clients, workers and a software GPU share the processors of this
+machine. Writes clients.md and clients.json into --out. Exit code 0 when every client ended well.
 """
 import argparse
 import json
@@ -24,6 +25,7 @@ import machine  # noqa: E402
 import report  # noqa: E402
 
 MIB = 1 << 20
+NATIVE = "native"
 SEVERAL = 'exec 3<&0; for i in $(seq %d); do "$@" <&3 & done; wait'
 
 
@@ -66,9 +68,12 @@ def memory(manager, run):
     return tuple(statistics.median(some) / MIB if some else 0.0 for some in (clients, workers))
 
 
-def measure(options, manager, link, case, count):
+def measure(options, manager, native_target, link, case, count):
     bench = [str(options.bundle / "bench" / "bitfusion_bench"), "--bulk-mib", "1", f"--case={case}", "--for", str(options.seconds)]
-    command = [*manager.prefix(), "env", "BITFUSION_LINK=" + link, "sh", "-c", SEVERAL % count, "sh", *bench]
+    if link == NATIVE:
+        command = ["sh", "-c", SEVERAL % count, "sh", *bench, "--target=" + native_target]
+    else:
+        command = [*manager.prefix(), "env", "BITFUSION_LINK=" + link, "sh", "-c", SEVERAL % count, "sh", *bench]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     ready, told = 0, []
     for line in process.stdout:
@@ -89,9 +94,10 @@ def measure(options, manager, link, case, count):
             "percentile_99_us": max(one["percentile_99"] for one in told), "client_mib": client_mib, "worker_mib": worker_mib}
 
 
-def compared(rows):
+def compared(rows, natives):
     best = max(row["rate"] for row in rows)
-    for row in rows:
+    for row, native in zip(rows, natives):
+        row["of_native"] = row["rate"] / native["rate"]
         row["of_best"] = row["rate"] / best
         row["of_linear"] = row["median_us"] / (rows[0]["median_us"] * row["clients"])
     return rows
@@ -100,11 +106,11 @@ def compared(rows):
 def markdown(tables, notes):
     lines = ["# Many clients of one server", ""] + [f"- {note}" for note in notes]
     for (link, case), rows in tables.items():
-        lines += ["", f"{case}, {link}", "", "| clients | together, per second | of the best | one operation, µs | "
+        lines += ["", f"{case}, {link}", "", "| clients | together, per second | of native | of the best | one operation, µs | "
                   "of one client's times their number | 99 %, worst client, µs | a client, MiB | its worker, MiB |",
-                  "|---:|---:|---:|---:|---:|---:|---:|---:|"]
-        lines += [f"| {row['clients']} | {row['rate']:.0f} | {row['of_best']:.2f} | {row['median_us']:.4g} | {row['of_linear']:.2f} | "
-                  f"{row['percentile_99_us']:.4g} | {row['client_mib']:.1f} | {row['worker_mib']:.1f} |" for row in rows]
+                  "|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+        lines += [f"| {row['clients']} | {row['rate']:.0f} | {row['of_native']:.2f} | {row['of_best']:.2f} | {row['median_us']:.4g} | {row['of_linear']:.2f} | "
+                  f"{row['percentile_99_us']:.4g} | {row['client_mib']:.1f} | {'' if link == NATIVE else format(row['worker_mib'], '.1f')} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -124,17 +130,19 @@ def arguments():
 def main():
     options = arguments()
     real = pathlib.Path("/dev/nvidiactl").exists()
+    native_target = "lib:" + machine.find_driver() if real else "soft"
     counts = [1 << power for power in range(options.most.bit_length()) if 1 << power <= options.most]
     tables = {}
     rows_of_machine = report.Rows(options.out)
     with machine.Manager(options.bundle, rows_of_machine, "real" if real else "soft") as manager:
-        for link in options.links.split(","):
-            for case in options.cases.split(","):
-                rows = []
-                for count in counts:
-                    rows.append(measure(options, manager, link, case, count))
-                    print(f"{case} over {link}, {count} clients: {rows[-1]['rate']:.0f} a second", flush=True)
-                tables[link, case] = compared(rows)
+        for case in options.cases.split(","):
+            links = [NATIVE, *options.links.split(",")]
+            rows = {link: [] for link in links}
+            for count in counts:
+                for link in links:
+                    rows[link].append(measure(options, manager, native_target, link, case, count))
+                    print(f"{case}, {link}, {count} clients: {rows[link][-1]['rate']:.0f} a second", flush=True)
+            tables |= {(link, case): compared(rows[link], rows[NATIVE]) for link in links}
     rows_of_machine.close()
     notes = [machine.describe() if real else "software GPU", f"{os.cpu_count()} processors, {options.seconds:g} s each"]
     text = markdown(tables, notes)

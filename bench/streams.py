@@ -37,7 +37,7 @@ def lines_of(run):
     return found
 
 
-def one_round(options, managers, lanes):
+def one_round(options, rows, backend, lanes):
     """(kind, lanes, case) -> rate in GB/s; a problem's text instead where there was one."""
     common = ["--repetitions", str(options.repetitions), "--bulk-mib", str(options.bulk_mib)]
     raw = machine.run([str(options.bundle / "bench" / "bitfusion_raw_streams"), *common, "--streams", "1", str(lanes)],
@@ -46,16 +46,16 @@ def one_round(options, managers, lanes):
     if raw.code != 0:
         rates[("raw", 0, "(process)")] = raw.problem()
     bench = [str(options.bundle / "bench" / "bitfusion_bench"), *common, *[f"--case={case}" for case in CASES]]
-    for kind, running in managers.items():
-        for count in (0, lanes):
-            # In the home of the encrypted one the command line would ask the other for encryption, too.
-            word = ["env", "BITFUSION_INSECURE=true"] if kind == "plain" else []
-            run = machine.run([*word, *running.prefix(), "env", "BITFUSION_LINK=tcp", f"BITFUSION_LANES={count}", *bench],
-                              options.timeout)
-            found = lines_of(run)
-            for case in CASES:
-                data = found.get(case, {"error": run.problem()})
-                rates[(kind, count, case)] = data.get("rate", data.get("error", "?"))
+    for kind in ("plain", "tls"):
+        # One after the other: a GPU has one manager.
+        with manager(options, rows, backend, kind == "plain") as running:
+            for count in (0, lanes):
+                run = machine.run([*running.prefix(), "env", "BITFUSION_LINK=tcp", f"BITFUSION_LANES={count}", *bench],
+                                  options.timeout)
+                found = lines_of(run)
+                for case in CASES:
+                    data = found.get(case, {"error": run.problem()})
+                    rates[(kind, count, case)] = data.get("rate", data.get("error", "?"))
     return rates
 
 
@@ -63,10 +63,9 @@ def measured(options, rows, backend):
     """Rows of the table: what was measured, the median of its rate, its share and of what."""
     lanes = options.lanes
     rounds = []
-    with manager(options, rows, backend, True) as plain, manager(options, rows, backend, False) as encrypted:
-        for number in range(options.rounds):
-            rounds.append(one_round(options, {"plain": plain, "tls": encrypted}, lanes))
-            print(f"round {number + 1}: streams", flush=True)
+    for number in range(options.rounds):
+        rounds.append(one_round(options, rows, backend, lanes))
+        print(f"round {number + 1}: streams", flush=True)
     table = []
     for key in rounds[0]:
         kind, count, case = key
