@@ -25,6 +25,7 @@ struct Captures {
     struct Begun {
         std::thread::id thread;
         bool relaxed;
+        bool to_graph;  // one that the program made before
     };
     std::unordered_map<CUstream, Begun> begun;       // where captures began
     std::unordered_map<CUstream, uint64_t> streams;  // which capture
@@ -82,10 +83,10 @@ CUresult ask(CUstream stream, Info* info) {
     });
 }
 
-void begin(CUstream stream, CUstreamCaptureMode mode) {
+void begin(CUstream stream, CUstreamCaptureMode mode, bool to_graph) {
     const std::lock_guard<std::mutex> lock(captures().lock);
     captures().streams[stream] = ++captures().last;
-    captures().begun[stream] = {std::this_thread::get_id(), mode == CU_STREAM_CAPTURE_MODE_RELAXED};
+    captures().begun[stream] = {std::this_thread::get_id(), mode == CU_STREAM_CAPTURE_MODE_RELAXED, to_graph};
     ++g_under_way;
 }
 
@@ -124,7 +125,7 @@ CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
 CUresult cuStreamBeginCapture_v2(CUstream hStream, CUstreamCaptureMode mode) {
     const CUstream stream = resolve_stream(hStream);
     const CUresult result = remote::cuStreamBeginCapture_v2(stream, mode);
-    if (result == CUDA_SUCCESS) begin(stream, mode);
+    if (result == CUDA_SUCCESS) begin(stream, mode, false);
     return result;
 }
 
@@ -134,7 +135,7 @@ CUresult cuStreamBeginCaptureToGraph(CUstream hStream, CUgraph hGraph, const CUg
     const CUstream stream = resolve_stream(hStream);
     const CUresult result = remote::cuStreamBeginCaptureToGraph(stream, hGraph, dependencies, dependencyData,
                                                                 numDependencies, mode);
-    if (result == CUDA_SUCCESS) begin(stream, mode);
+    if (result == CUDA_SUCCESS) begin(stream, mode, true);
     return result;
 }
 
@@ -145,6 +146,7 @@ CUresult cuStreamBeginCapture(CUstream hStream) {
 CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
     const CUstream stream = resolve_stream(hStream);
     bool elsewhere = false;
+    bool known = false;  // the graph: the caller gave it, and need not be told
     {
         // All threads of the program are one thread to the driver: which one began it is known here only.
         const std::lock_guard<std::mutex> lock(captures().lock);
@@ -152,10 +154,14 @@ CUresult cuStreamEndCapture(CUstream hStream, CUgraph* phGraph) {
         if (begun != captures().begun.end() && !begun->second.relaxed &&
             begun->second.thread != std::this_thread::get_id())
             elsewhere = true;
+        known = begun != captures().begun.end() && begun->second.to_graph;
     }
+    CUgraph untold = nullptr;
+    if (phGraph == nullptr && known) phGraph = &untold;
     CUresult result = remote::cuStreamEndCapture(stream, phGraph);
     if (elsewhere && result == CUDA_SUCCESS) {  // the capture is over all the same, and there is no graph
-        cuGraphDestroy(std::exchange(*phGraph, nullptr));
+        const CUgraph graph = std::exchange(*phGraph, nullptr);
+        if (!known) cuGraphDestroy(graph);
         result = CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
     }
     if (result == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED) return result;

@@ -25,9 +25,10 @@ CUresult Session::localise(CUDA_RESOURCE_DESC& resource) {
             break;
         }
         case CU_RESOURCE_TYPE_LINEAR:
+            // Only where it begins, as the driver does: programs give sizes that reach past the allocation
+            // (NVIDIA's convolutionFFT2D). What a fetch may read is what a kernel of theirs may read anyway.
             clean.res.linear = resource.res.linear;
-            if (!memory.within(clean.res.linear.devPtr, clean.res.linear.sizeInBytes))
-                result = CUDA_ERROR_INVALID_VALUE;
+            if (!memory.within(clean.res.linear.devPtr, 1)) result = CUDA_ERROR_INVALID_VALUE;
             break;
         case CU_RESOURCE_TYPE_PITCH2D: {
             clean.res.pitch2D = resource.res.pitch2D;

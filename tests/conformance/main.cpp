@@ -42,6 +42,11 @@ const DriverTable& driver() { return table; }
 const std::string& target_argument() { return target; }
 bool may_skip() { return !strict; }
 bool answers_misuse() { return !native; }
+bool is_software_gpu() {
+    char name[256] = {};
+    return CU_CALL(cuDeviceGetName, name, int{sizeof name}, 0) == CUDA_SUCCESS &&
+           std::string_view(name).find("Software GPU") != std::string_view::npos;
+}
 
 void OnDevice::SetUp() {
     // Kept for the whole process; the driver releases it at exit.

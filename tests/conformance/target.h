@@ -38,6 +38,9 @@ bool answers_misuse();
 // A device pointer that no target hands out: inside the first page.
 constexpr CUdeviceptr kNowhere = 0x40;
 
+// Whether device 0 is a software GPU, in this process or behind the network.
+bool is_software_gpu();
+
 // Device 0 with its primary context current on the test's thread, for tests that do not manage contexts
 // themselves. The primary context is retained once for the whole process, because creating it takes a real
 // driver long.

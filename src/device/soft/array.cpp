@@ -43,7 +43,7 @@ uint64_t Array::pitch() const { return pitch_of(description); }
 CUresult check_array(const CUDA_ARRAY3D_DESCRIPTOR& d, bool mipmapped) {
     constexpr unsigned kKnown = CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_SURFACE_LDST | CUDA_ARRAY3D_CUBEMAP |
                                 CUDA_ARRAY3D_TEXTURE_GATHER | CUDA_ARRAY3D_DEPTH_TEXTURE |
-                                CUDA_ARRAY3D_COLOR_ATTACHMENT;
+                                CUDA_ARRAY3D_COLOR_ATTACHMENT | CUDA_ARRAY3D_VIDEO_ENCODE_DECODE;
     if ((d.Flags & ~kKnown) != 0) return CUDA_ERROR_NOT_SUPPORTED;
     const bool layered = (d.Flags & CUDA_ARRAY3D_LAYERED) != 0;
     const bool surface = (d.Flags & CUDA_ARRAY3D_SURFACE_LDST) != 0;
@@ -54,6 +54,8 @@ CUresult check_array(const CUDA_ARRAY3D_DESCRIPTOR& d, bool mipmapped) {
     if (compressed && (d.Height == 0 || surface)) return CUDA_ERROR_INVALID_VALUE;
     if (planar && (mipmapped || (d.Flags & (CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_CUBEMAP)) != 0))
         return CUDA_ERROR_INVALID_VALUE;
+    // Pictures of films are for those who decode and encode them (driver 580; cuda.h says nothing of it).
+    if (planar && (d.Flags & CUDA_ARRAY3D_VIDEO_ENCODE_DECODE) == 0) return CUDA_ERROR_INVALID_VALUE;
     bool good = false;
     if ((d.Flags & CUDA_ARRAY3D_CUBEMAP) != 0) {
         good = d.Width == d.Height && (layered ? d.Depth != 0 && d.Depth % 6 == 0 : d.Depth == 6) &&

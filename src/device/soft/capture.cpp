@@ -124,11 +124,13 @@ CUresult cuStreamBeginCaptureToGraph(CUstream handle, CUgraph graph_handle, cons
 
 CUresult cuStreamEndCapture(CUstream handle, CUgraph* out) {
     return entry_on_stream(handle, [&](const ContextPtr&, const StreamPtr& stream) {
-        if (out == nullptr) return CUDA_ERROR_INVALID_VALUE;
         const std::lock_guard lock(driver().graph_mutex);
         const CapturePtr capture = stream->capture;
+        // The graph of a capture into a graph is known, and need not be told (so does driver 580).
+        const bool told = out != nullptr;
+        if (!told && (capture == nullptr || !capture->to_graph)) return CUDA_ERROR_INVALID_VALUE;
         if (capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
-        *out = nullptr;
+        if (told) *out = nullptr;
         if (capture->origin != stream) {
             capture->invalid = true;
             return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
@@ -142,10 +144,8 @@ CUresult cuStreamEndCapture(CUstream handle, CUgraph* out) {
         else if (!all_joined(*capture))
             result = CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
         end(capture);
-        if (result == CUDA_SUCCESS)
-            *out = capture->graph->handle;
-        else if (!capture->to_graph)
-            driver().graphs.remove(capture->graph->handle);
+        if (result == CUDA_SUCCESS && told) *out = capture->graph->handle;
+        if (result != CUDA_SUCCESS && !capture->to_graph) driver().graphs.remove(capture->graph->handle);
         return result;
     });
 }

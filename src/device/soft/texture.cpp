@@ -115,7 +115,8 @@ CUresult describe_linear(const CUDA_RESOURCE_DESC& resource, Image* image) {
     if (count == 0 ||
         count > static_cast<uint64_t>(attribute_limit(CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE1D_LINEAR_WIDTH)))
         return CUDA_ERROR_INVALID_VALUE;
-    if (!driver().memory.covers(linear.devPtr, count * element)) return CUDA_ERROR_INVALID_VALUE;
+    // It may reach past the allocation (driver 580); a fetch from there faults.
+    if (!driver().memory.covers(linear.devPtr, element)) return CUDA_ERROR_INVALID_VALUE;
     set_texels(texels_of(linear.format, linear.numChannels), image);
     image->checked = image->fetched = true;
     image->levels.push_back({linear.devPtr, static_cast<uint32_t>(count), 1, 1, count * element, 0});
@@ -255,6 +256,9 @@ CUresult make_texture(const CUDA_RESOURCE_DESC& resource, const CUDA_TEXTURE_DES
     auto image = std::make_shared<Image>();
     CUresult result = describe(resource, image.get(), out);
     if (result == CUDA_SUCCESS && !good(texture)) result = CUDA_ERROR_INVALID_VALUE;
+    // An array whose format is sRGB is sampled as such, and the caller has to say so (driver 580).
+    if (result == CUDA_SUCCESS && image->srgb && (texture.flags & CU_TRSF_SRGB) == 0)
+        result = CUDA_ERROR_INVALID_VALUE;
     if (result == CUDA_SUCCESS && view != nullptr) result = apply_view(*view, image.get());
     if (result != CUDA_SUCCESS) return result;
     image->normalized = (texture.flags & CU_TRSF_NORMALIZED_COORDINATES) != 0;

@@ -200,6 +200,12 @@ TEST_F(GraphObject, ACaptureMayGoIntoAGraphThatIsThere) {
     CUgraph ended = nullptr;
     CU_OK(cuStreamEndCapture, stream, &ended);
     EXPECT_EQ(ended, graph_);
+    // It is known which graph it is, and nobody needs to be told (NVIDIA's graphConditionalNodes).
+    CU_OK(cuStreamBeginCaptureToGraph, stream, graph_, nullptr, nullptr, 0, CU_STREAM_CAPTURE_MODE_RELAXED);
+    CU_OK(cuStreamEndCapture, stream, nullptr);
+    CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_ACTIVE;
+    CU_OK(cuStreamIsCapturing, stream, &status);
+    EXPECT_EQ(status, CU_STREAM_CAPTURE_STATUS_NONE);
     std::size_t edges = 0;
     CU_OK(cuGraphGetEdges_v2, graph_, nullptr, nullptr, nullptr, &edges);
     EXPECT_EQ(edges, 1u);

@@ -241,6 +241,12 @@ TEST_F(Texture, LinearMemoryIsFetchedAndZeroOutside) {
         EXPECT_EQ(read[i].word[1], i < 10 ? 6 * i + 3 : 0) << i;
     }
     CU_OK(cuTexObjectDestroy, object);
+    // Past the allocation as well, as long as nobody fetches from there (NVIDIA's convolutionFFT2D).
+    resource.res.linear.sizeInBytes = 64 << 20;
+    const CUtexObject longer = texture(resource, how);
+    CODE_OK(code_);
+    EXPECT_EQ(sample("fetch", longer, std::vector<Point>(16))[15].word[0], 90u);
+    CU_OK(cuTexObjectDestroy, longer);
     resource.res.linear.devPtr += 4;  // not aligned
     CUtexObject refused = 0;
     CU_IS(CUDA_ERROR_INVALID_VALUE, cuTexObjectCreate, &refused, &resource, &how, nullptr);
