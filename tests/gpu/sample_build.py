@@ -10,6 +10,8 @@ import toolkit
 LEFT_OUT = {"OpenGL": "graphics", "GLUT": "graphics", "Vulkan": "graphics", "EGL": "graphics", "GLES": "graphics",
             "OPENGL": "graphics", "NVSCI": "NvSci", "MPI": "several machines", "FreeImage": "FreeImage, not CUDA"}
 LIBRARIES = {"cuda_driver": "cuda", "cudart": None, "culibos": "culibos"}
+# What CMake's targets bring along.
+BRINGS = {"cusolver": ["cusparse", "cublas"]}
 
 
 class Sample:
@@ -37,6 +39,7 @@ class Sample:
     def libraries(self):
         names = re.findall(r"CUDA::(\w+)", self.text) + (["culibos"] if "culibos" in self.text else [])
         names += ["nvJitLink"] if "NVJITLINK_LIB" in self.text else []
+        names += [brought for name in names for brought in BRINGS.get(name, [])]
         return [name for name in (LIBRARIES.get(name, name) for name in dict.fromkeys(names)) if name]
 
     def extra_images(self, out, architecture):
@@ -69,7 +72,7 @@ class Sample:
         threads = ["-Xcompiler", "-fopenmp"] if "OpenMP" in self.text else []
         command = [toolkit.nvcc(), "-std=c++17", "-O2", "-w", "-rdc=true", "--extended-lambda", *threads, *self.includes(),
                    f"-gencode=arch=compute_{architecture},code=[compute_{architecture},sm_{architecture}]", "-o",
-                   str(program) + ".new", *[str(source) for source in self.sources], *libraries.values(), "-lpthread", "-ldl"]
+                   str(program) + ".new", *[str(source) for source in self.sources], *linked(libraries.values()), "-lpthread", "-ldl"]
         for one in [*self.extra_images(out, architecture), command]:
             done = subprocess.run(one, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL)
             if done.returncode != 0:
@@ -77,6 +80,11 @@ class Sample:
                 return next((text for text in lines if "error" in text or "undefined" in text), lines[0] if lines else "no message")
         os.replace(str(program) + ".new", program)
         return ""
+
+
+def linked(libraries):
+    """The linker takes any file; nvcc by itself none whose name ends in a version."""
+    return [word for path in libraries for word in ("-Xlinker", path)]
 
 
 def lay_out_data(folder, out, wants_headers):
