@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <mutex>
 
+#include "client/copy_threads.h"
 #include "client/feedback.h"
 #include "client/handover.h"
 #include "client/session.h"
@@ -19,10 +19,13 @@ namespace bitfusion::client {
 namespace {
 
 constexpr size_t kLeastBounced = 256u << 10;
-constexpr size_t kSlot = 4u << 20;
-constexpr size_t kSlots = 4;
-// Small reads are cut in two or more as well, so that both copies work at once.
+constexpr size_t kSlot = 2u << 20;
+constexpr size_t kSlots = 8;
+// Small copies are cut in a few pieces as well, so that both sides copy at once.
 constexpr size_t kLeastPiece = 128u << 10;
+constexpr size_t kLeastPieces = 4;
+// To wake a thread costs more than it saves in less.
+constexpr size_t kLeastForThreads = 2u << 20;
 
 struct Bounce {
     std::mutex lock;                   // whoever reads has it
@@ -37,55 +40,130 @@ Bounce& bounce() {
     return *made;
 }
 
+enum class Way { kToDevice, kToHost };
+
+constexpr auto kNothing = [](wire::Reader&) {};
+
 struct Piece {
-    explicit Piece(DecodeRef decode) : pending(decode) {}
-    Pending pending;
+    Pending pending{DecodeRef(kNothing)};  // the GPU's copy
+    CopyThreads::Job ours;                 // between the caller's memory and the slot
     size_t at = 0;
     size_t bytes = 0;
     size_t slot = 0;
+    bool asked = false;  // the GPU
 };
 
-enum class Way { kToDevice, kToHost };
+// One copy, in pieces that follow each other through the slots. The caller has the lock, and the pages are
+// there. Whatever fails, nobody writes to the caller's memory or to the slots any more when run() returns.
+class Passage {
+  public:
+    Passage(const Bounce& bounce, Way way, uint8_t* host, CUdeviceptr device, size_t bytes, CUstream stream)
+        : bounce_(bounce),
+          session_(session()),
+          threads_(session_->copy_threads()),
+          way_(way),
+          host_(host),
+          device_(device),
+          bytes_(bytes),
+          stream_(stream),
+          piece_(std::clamp((bytes / kLeastPieces + 4095) / 4096 * 4096, kLeastPiece, kSlot)),
+          by_threads_(threads_.count() != 0 && bytes >= kLeastForThreads) {}
 
-// The caller has the lock, and the pages are there.
+    CUresult run() {
+        // What the caller's own thread fills, it gives to the GPU before it fills the next.
+        const size_t ahead = way_ == Way::kToHost || by_threads_ ? kSlots : 1;
+        while (true) {
+            while (more() && pieces_.size() < kSlots && pieces_.size() - passed_ < ahead) cut();
+            if (passed_ < pieces_.size())
+                pass_on();
+            else if (pieces_.empty())
+                return result_;
+            // A slot is wanted back only when there is none left, and late: so both sides have work.
+            if (pieces_.size() == kSlots ? passed_ >= kSlots / 2 : !more() && passed_ == pieces_.size())
+                finish_first();
+        }
+    }
+
+  private:
+    bool more() const { return cut_ < bytes_ && result_ == CUDA_SUCCESS; }
+    // First half: to the device our copy, to the host the GPU's.
+    void cut() {
+        Piece& piece = pieces_.emplace_back();
+        piece.at = cut_;
+        piece.bytes = std::min(piece_, bytes_ - cut_);
+        piece.slot = slot_++ % kSlots;
+        cut_ += piece.bytes;
+        way_ == Way::kToDevice ? copy_ours(&piece) : copy_gpu(&piece);
+    }
+    // The first half of the first piece whose second has not begun is awaited, and its second begins.
+    void pass_on() {
+        Piece& piece = pieces_[passed_++];
+        if (way_ == Way::kToDevice) {
+            threads_.wait(piece.ours);
+            if (result_ == CUDA_SUCCESS) copy_gpu(&piece);
+        } else {
+            await_gpu(&piece);
+            if (result_ == CUDA_SUCCESS) copy_ours(&piece);
+        }
+    }
+    void finish_first() {
+        Piece& piece = pieces_.front();
+        way_ == Way::kToDevice ? await_gpu(&piece) : threads_.wait(piece.ours);
+        pieces_.pop_front();
+        --passed_;
+    }
+
+    void copy_ours(Piece* piece) {
+        uint8_t* const slot = bounce_.pages + piece->slot * kSlot;
+        uint8_t* const host = host_ + piece->at;
+        piece->ours.target = way_ == Way::kToDevice ? slot : host;
+        piece->ours.source = way_ == Way::kToDevice ? host : slot;
+        piece->ours.bytes = piece->bytes;
+        by_threads_ ? threads_.copy(&piece->ours) : CopyThreads::carry_out(piece->ours);
+    }
+    void copy_gpu(Piece* piece) {
+        const CUdeviceptr slot = bounce_.device + piece->slot * kSlot;
+        const CUdeviceptr device = device_ + piece->at;
+        const msg::CopyPagesAwaited m{way_ == Way::kToDevice ? device : slot,
+                                      way_ == Way::kToDevice ? slot : device, piece->bytes,
+                                      wire_name(stream_)};
+        session_->begin_call(
+            msg::CopyPagesAwaited::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, &piece->pending);
+        piece->asked = true;
+    }
+    void await_gpu(Piece* piece) {
+        if (!piece->asked) return;
+        const CUresult one = session_->finish_call(&piece->pending, counted_);
+        counted_ = 0;
+        if (result_ == CUDA_SUCCESS) result_ = one;
+    }
+
+    const Bounce& bounce_;
+    Session* const session_;
+    CopyThreads& threads_;
+    const Way way_;
+    uint8_t* const host_;
+    const CUdeviceptr device_;
+    const size_t bytes_;
+    const CUstream stream_;
+    const size_t piece_;
+    const bool by_threads_;
+
+    std::deque<Piece> pieces_;
+    size_t passed_ = 0;  // how many of them have begun their second half
+    size_t cut_ = 0;     // bytes of the copy
+    size_t slot_ = 0;
+    uint16_t counted_ = msg::CopyPagesAwaited::kId;  // the pieces of one copy are one wait
+    CUresult result_ = CUDA_SUCCESS;
+};
+
 CUresult copy_through(const Bounce& b, Way way, uint8_t* host, CUdeviceptr device, size_t bytes,
                       CUstream stream) {
-    Session* s = session();
     CUresult result = hand_over_range(device, bytes);
     if (result != CUDA_SUCCESS) return result;
     touch_stream(stream);
     const uint64_t touch = stream == nullptr || stream == CU_STREAM_LEGACY ? last_touch() : touch_of(stream);
-    const size_t most = std::clamp((bytes / kSlots + 4095) / 4096 * 4096, kLeastPiece, kSlot);
-    auto nothing = [](wire::Reader&) {};
-    std::deque<Piece> under_way;
-    uint16_t counted = msg::CopyPagesAwaited::kId;  // the pieces of one copy are one wait
-    const auto finish_first = [&] {
-        Piece& piece = under_way.front();
-        const CUresult one = s->finish_call(&piece.pending, counted);
-        counted = 0;
-        if (result == CUDA_SUCCESS) result = one;
-        if (way == Way::kToHost && result == CUDA_SUCCESS)
-            memcpy(host + piece.at, b.pages + piece.slot * kSlot, piece.bytes);
-        under_way.pop_front();
-    };
-    size_t slot = 0;
-    for (size_t at = 0; at < bytes && result == CUDA_SUCCESS;) {
-        if (under_way.size() == kSlots) finish_first();
-        if (result != CUDA_SUCCESS) break;
-        Piece& piece = under_way.emplace_back(DecodeRef(nothing));
-        piece.at = at;
-        piece.bytes = std::min(most, bytes - at);
-        piece.slot = slot++ % kSlots;
-        const CUdeviceptr shared = b.device + piece.slot * kSlot;
-        if (way == Way::kToDevice) memcpy(b.pages + piece.slot * kSlot, host + at, piece.bytes);
-        const msg::CopyPagesAwaited m{way == Way::kToDevice ? device + at : shared,
-                                      way == Way::kToDevice ? shared : device + at, piece.bytes,
-                                      wire_name(stream)};
-        s->begin_call(
-            msg::CopyPagesAwaited::kId, m.size(), [&](wire::Writer& w) { m.encode(w); }, &piece.pending);
-        at += piece.bytes;
-    }
-    while (!under_way.empty()) finish_first();
+    result = Passage(b, way, host, device, bytes, stream).run();
     if (result != CUDA_SUCCESS) return result;
     stream_done(stream, touch);
     return take_back();

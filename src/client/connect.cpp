@@ -4,11 +4,14 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "client/copy_threads.h"
 #include "link/shm_meet.h"
 #include "link/tcp.h"
 #include "link/tls_handshake.h"
@@ -18,6 +21,7 @@ namespace bitfusion::client {
 namespace {
 
 constexpr int kConnectTimeoutMs = 10000;
+constexpr size_t kUsualLanes = 0;  // until they have been measured on a network
 
 Status read_exactly(link::Link* link, uint8_t* target, size_t bytes) {
     for (size_t at = 0; at < bytes;) {
@@ -94,14 +98,15 @@ Result<link::ShmWish> read_wish(bool much) {
     return fail("BITFUSION_LINK is '" + word + "'; set it to auto, tcp or shm");
 }
 
-Result<size_t> read_lanes() {
-    constexpr size_t kUsual = 0;  // until they have been measured on a network
-    const char* text = getenv("BITFUSION_LANES");
-    if (text == nullptr || *text == '\0') return kUsual;
-    const size_t number = static_cast<size_t>(*text - '0');
-    if (text[1] == '\0' && number <= kMostLanes) return number;
-    return fail(std::string("BITFUSION_LANES is '") + text + "'; set it to a number from 0 to " +
-                std::to_string(kMostLanes));
+Result<size_t> read_number(const char* variable, size_t usual, size_t most) {
+    const char* text = getenv(variable);
+    if (text == nullptr || *text == '\0') return usual;
+    size_t number = 0;
+    const char* const end = text + strlen(text);
+    const auto [at, error] = std::from_chars(text, end, number);
+    if (error == std::errc() && at == end && number <= most) return number;
+    return fail(std::string(variable) + " is '" + text + "'; set it to a number from 0 to " +
+                std::to_string(most));
 }
 
 std::vector<std::string> shared_folders() {
@@ -135,13 +140,15 @@ Result<Connection> connect_session(bool much) {
     if (!place) return tl::unexpected<Error>(place.error());
     const auto wish = read_wish(much);
     if (!wish) return tl::unexpected<Error>(wish.error());
-    const auto lanes = much ? read_lanes() : Result<size_t>(0);
+    const auto lanes = read_number("BITFUSION_LANES", kUsualLanes, kMostLanes);
     if (!lanes) return tl::unexpected<Error>(lanes.error());
+    const auto threads = read_number("BITFUSION_COPY_THREADS", CopyThreads::usual(), CopyThreads::kMost);
+    if (!threads) return tl::unexpected<Error>(threads.error());
     auto link = connect_to(*place);
     if (!link) return tl::unexpected<Error>(link.error());
     uint64_t wanted = wire::kCapabilityNone;
     if (*wish != link::ShmWish::kNo) wanted |= wire::kCapabilitySharedMemory;
-    if (*lanes != 0) wanted |= wire::kCapabilityLanes;
+    if (much && *lanes != 0) wanted |= wire::kCapabilityLanes;
     const auto agreed = greet(link->get(), place->ticket, wanted);
     if (!agreed) return tl::unexpected<Error>(agreed.error());
     if ((*agreed & wire::kCapabilitySharedMemory) != 0) {
@@ -150,7 +157,7 @@ Result<Connection> connect_session(bool much) {
     } else if (*wish == link::ShmWish::kMust) {
         return fail("the server shares no memory; leave out BITFUSION_LINK=shm to use the network");
     }
-    Connection made{std::move(*link), 0, {}};
+    Connection made{std::move(*link), 0, {}, *threads};
     if ((*agreed & wire::kCapabilityLanes) != 0 && !made.link->shares_memory()) {
         made.lanes = *lanes;
         made.open_lane = [place = *place](const wire::LaneKey& key) { return open_lane(place, key); };

@@ -20,8 +20,9 @@ constexpr size_t kMostLanes = 8;
 
 struct Connection {
     std::unique_ptr<link::Link> link;
-    size_t lanes = 0;    // that the session may open (lanes.h); 0: none
-    OpenLane open_lane;  // with lanes
+    size_t lanes = 0;         // that the session may open (lanes.h); 0: none
+    OpenLane open_lane;       // with lanes
+    size_t copy_threads = 0;  // of the session (copy_threads.h)
 };
 
 // A connection that the server has admitted, with a worker at its other end. Blocks up to 10 s for the
@@ -30,7 +31,8 @@ struct Connection {
 // With `much`, for a session that carries more than a few words: over memory that is shared with the worker
 // where that is possible. BITFUSION_LINK says otherwise: tcp (never), shm (or nothing), auto.
 // BITFUSION_SHARED_FOLDER is where to look besides shm_folders() (link/shm_meet.h). BITFUSION_LANES is how
-// many lanes such a session may open over a network.
+// many lanes such a session may open over a network, BITFUSION_COPY_THREADS how many threads it has for large
+// copies between pageable memory and the worker's.
 Result<Connection> connect_session(bool much);
 
 }  // namespace bitfusion::client

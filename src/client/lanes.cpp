@@ -1,7 +1,6 @@
 #include "client/lanes.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "client/feedback.h"
 #include "client/session.h"
+#include "client/signals_blocked.h"
 #include "messages.gen.h"
 #include "wire/frame.h"
 
@@ -71,12 +71,8 @@ void Lanes::open() {
         });
     // An earlier error of the program's, which this call has been told, is for the program.
     if (answered && result != CUDA_SUCCESS) session_->defer(result);
-    // The program's signal handlers must never run on our threads.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     {
+        const SignalsBlocked quiet;
         std::unique_lock<std::mutex> lock(lock_);
         for (; started_ < count && !over_; ++started_) {
             Lane* const lane = &lanes_[started_];
@@ -84,7 +80,6 @@ void Lanes::open() {
         }
         changed_.wait_for(lock, kPatience, [&] { return over_ || decided_ == started_; });
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     settled_.store(true, std::memory_order_release);
 }
 

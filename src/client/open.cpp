@@ -87,7 +87,7 @@ CUresult ensure_session() {
     return o.result;
 }
 
-void use_link(std::unique_ptr<link::Link> link, size_t lanes, OpenLane open_lane) {
+void use_link(std::unique_ptr<link::Link> link, size_t lanes, OpenLane open_lane, size_t copy_threads) {
     Opening& o = opening();
     const std::lock_guard<std::mutex> lock(o.lock);
     g_usable_session.store(nullptr);
@@ -96,7 +96,7 @@ void use_link(std::unique_ptr<link::Link> link, size_t lanes, OpenLane open_lane
         o.session->end();
         o.ended.push_back(std::move(o.session));
     }
-    o.given = {std::move(link), lanes, std::move(open_lane)};
+    o.given = {std::move(link), lanes, std::move(open_lane), copy_threads};
     o.tried = false;
     forget_contexts();
 }

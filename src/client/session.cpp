@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "base/futex.h"
 #include "base/log.h"
+#include "client/signals_blocked.h"
 #include "client/thread_state.h"
 
 namespace bitfusion::client {
@@ -68,6 +68,7 @@ bool kills_context(CUresult result) {
 Session::Session(Connection connection)
     : link_(std::move(connection.link)),
       lanes_(this, connection.lanes, std::move(connection.open_lane)),
+      copy_threads_(connection.copy_threads),
       inbox_(kInboxBytes) {}
 
 Session::~Session() { end(); }
@@ -78,6 +79,7 @@ void Session::end() {
     wake_sender();
     lose("");
     lanes_.end();
+    copy_threads_.end();
     rest_.notify_all();
     if (sender_.joinable()) sender_.join();
     if (receiver_.joinable()) receiver_.join();
@@ -86,14 +88,9 @@ void Session::end() {
 Status Session::start() {
     Status opened = ring_.open();
     if (!opened) return opened;
-    // The program's signal handlers must never run on our threads.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked quiet;
     sender_ = std::thread([this] { run_sender(); });
     receiver_ = std::thread([this] { run_receiver(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return {};
 }
 

@@ -27,6 +27,7 @@
 
 #include "base/result.h"
 #include "client/connect.h"
+#include "client/copy_threads.h"
 #include "client/lanes.h"
 #include "client/ring.h"
 #include "client/stats.h"
@@ -44,7 +45,8 @@ class DecodeRef {
   public:
     template <typename F>
     requires(!std::is_same_v<std::remove_const_t<F>, DecodeRef>) explicit DecodeRef(F& f)
-        : object_(&f), call_([](void* o, wire::Reader& r) { (*static_cast<F*>(o))(r); }) {}
+        : object_(const_cast<void*>(static_cast<const void*>(&f))),
+          call_([](void* o, wire::Reader& r) { (*static_cast<F*>(o))(r); }) {}
     void operator()(wire::Reader& r) const { call_(object_, r); }
 
   private:
@@ -120,6 +122,8 @@ class Session {
     void flush();
     // Further connections, for the data of large copies.
     Lanes& lanes() { return lanes_; }
+    // For large copies within this process.
+    CopyThreads& copy_threads() { return copy_threads_; }
 
     // Receives what is there without waiting; for queries that are answered from announcements.
     void poll();
@@ -177,6 +181,7 @@ class Session {
 
     std::unique_ptr<link::Link> link_;
     Lanes lanes_;
+    CopyThreads copy_threads_;
     Ring ring_;
 
     std::mutex post_;
@@ -220,7 +225,8 @@ inline Session* session() { return g_usable_session.load(std::memory_order_acqui
 // Opens it when need be; the error text has been logged.
 CUresult ensure_session();
 // For tests: another link than BITFUSION_SESSION names. Before the first cuInit.
-void use_link(std::unique_ptr<link::Link> link, size_t lanes = 0, OpenLane open_lane = {});
+void use_link(std::unique_ptr<link::Link> link, size_t lanes = 0, OpenLane open_lane = {},
+              size_t copy_threads = 2);
 
 // What the head of each message says of the calling thread; context.cpp and capture.cpp keep them.
 uint32_t current_context_name();

@@ -18,6 +18,7 @@
 
 #include "base/futex.h"
 #include "client/page_view.h"
+#include "client/signals_blocked.h"
 
 namespace bitfusion::client {
 namespace {
@@ -95,12 +96,8 @@ class SignalView final : public PageView {
         : file_(file), bell_(bell), window_(window), touched_(std::move(touched)) {
         g_stopping = false;
         g_process = getpid();
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        const SignalsBlocked quiet;
         thread_ = std::thread([this] { run(); });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
         g_bell = bell_;
         install_handler();
     }

@@ -3,7 +3,6 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -17,6 +16,7 @@
 
 #include "base/log.h"
 #include "client/page_view.h"
+#include "client/signals_blocked.h"
 
 namespace bitfusion::client {
 namespace {
@@ -40,12 +40,8 @@ class UserfaultView final : public PageView {
   public:
     UserfaultView(int faults, int end, int pagemap, Touched touched)
         : faults_(faults), end_(end), pagemap_(pagemap), touched_(std::move(touched)) {
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        const SignalsBlocked quiet;
         thread_ = std::thread([this] { run(); });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
     ~UserfaultView() override {
         const uint64_t one = 1;

@@ -58,9 +58,10 @@ def run(command, timeout, env=None, cwd=None):
 class Manager:
     """`bitfusion manager` on ephemeral loopback ports, for the length of a with block."""
 
-    def __init__(self, bundle, rows, backend="real", insecure=True, arguments=()):
+    def __init__(self, bundle, rows, backend="real", insecure=True, arguments=(), gpus=1):
         self.program = str(bundle / "bin" / "bitfusion")
         self.backend = backend
+        self.gpus = gpus  # of each lease
         self.arguments = [*(["--insecure", "true"] if insecure else []), *arguments]
         # Who has a client bundle of a pool in the home directory would ask for encryption without a word of it.
         self.wrapper = ["env", "BITFUSION_INSECURE=true"] if insecure else []
@@ -90,7 +91,7 @@ class Manager:
         return self
 
     def prefix(self):
-        return [*self.wrapper, self.program, "run", "-n", "1", "-l", self.control, "--"]
+        return [*self.wrapper, self.program, "run", "-n", str(self.gpus), "-l", self.control, "--"]
 
     def __exit__(self, *_):
         self.process.terminate()

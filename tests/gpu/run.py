@@ -188,6 +188,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=pathlib.Path, required=True, help="folder with bin/bitfusion and lib/bitfusion")
     parser.add_argument("--phases", default=",".join(PHASES))
+    parser.add_argument("--gpus", type=int, default=1, help="of this machine that each remote program gets (default 1)")
     parser.add_argument("--budget", type=float, default=520, help="seconds for the whole call (default 520)")
     parser.add_argument("--timeout", type=float, default=90, help="seconds for one process (default 90)")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("gpu-results"))
@@ -221,7 +222,7 @@ def main():
     todo = {"conformance": conformance, "programs": programs, "digits": digits, "losses": losses, "leaks": leaks,
             "torch": lambda o, c: bench("torch", o.torch_bench, o.torch_cases.split(","), o, c),
             "others": lambda o, c: bench("others", o.others_bench, o.others_cases.split(","), o, c)}
-    with contextlib.closing(rows), machine.Manager(options.bundle, rows) as manager:
+    with contextlib.closing(rows), machine.Manager(options.bundle, rows, gpus=options.gpus) as manager:
         compare = Comparison(budget, manager, rows)
         for phase in [phase for phase in PHASES if phase in options.phases]:
             try:

@@ -142,6 +142,7 @@ def parse(arguments):
     parser.add_argument("--checkout", type=pathlib.Path, required=True, help="NVIDIA's cuda-samples")
     parser.add_argument("--bundle", type=pathlib.Path, required=True, help="folder with bin/bitfusion and lib/bitfusion")
     parser.add_argument("--only", default="", help="names of samples; all without it")
+    parser.add_argument("--gpus", type=int, default=1, help="of this machine that each remote program gets (default 1)")
     parser.add_argument("--budget", type=float, default=540, help="seconds for the whole call (default 540)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one process (default 60)")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 2), help="samples that are built at a time")
@@ -167,7 +168,7 @@ def main():
     options = parse(sys.argv[1:])
     rows = report.Rows(options.out)
     rows.note(machine.describe())
-    with contextlib.closing(rows), machine.Manager(options.bundle, rows, options.backend) as manager:
+    with contextlib.closing(rows), machine.Manager(options.bundle, rows, options.backend, gpus=options.gpus) as manager:
         Samples(options, machine.Budget(options.budget), manager, rows).all()
     print(rows.summary())
     return 0 if rows.all_ok() else 1

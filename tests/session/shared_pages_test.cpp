@@ -152,6 +152,36 @@ TEST_F(SharedPages, LargeReadsIntoPageableMemoryCarryNoDataEither) {
     EXPECT_EQ(back[kPinned - 8], 0);
 }
 
+// In pieces, by threads from some size on, more than there are slots for, and with an end that is no whole
+// page.
+TEST_F(SharedPages, PageableMemoryIsCopiedWholeInEverySize) {
+    constexpr size_t kMost = (40u << 20) + 7;
+    CUdeviceptr device = 0;
+    CU_OK(client::cuMemAlloc_v2(&device, kMost));
+    std::vector<uint32_t> sent(kMost / 4 + 2), back(kMost / 4 + 2);
+    for (size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<uint32_t>(i * 2654435761u);
+    for (const size_t bytes :
+         {size_t{256} << 10, (size_t{1} << 20) + 1, (size_t{2} << 20) - 1, size_t{17} << 20, kMost}) {
+        std::fill(back.begin(), back.end(), 0);
+        CU_OK(client::cuMemcpyHtoD_v2(device, sent.data(), bytes));
+        CU_OK(client::cuMemcpyDtoH_v2(back.data(), device, bytes));
+        EXPECT_EQ(memcmp(back.data(), sent.data(), bytes), 0) << bytes;
+        EXPECT_EQ(reinterpret_cast<const uint8_t*>(back.data())[bytes], 0) << "a byte after the " << bytes;
+    }
+    CU_OK(client::cuMemFree_v2(device));
+}
+
+TEST_F(SharedPages, ARefusedCopyOfPageableMemoryEndsCleanly) {
+    std::vector<uint8_t> memory(kPinned);
+    CU_OK(client::remote::cuMemFree_v2(large_));  // behind the client's back: it still believes in it
+    EXPECT_NE(client::cuMemcpyHtoD_v2(large_, memory.data(), kPinned), CUDA_SUCCESS);
+    EXPECT_NE(client::cuMemcpyDtoH_v2(memory.data(), large_, kPinned), CUDA_SUCCESS);
+    CU_OK(client::cuMemFree_v2(large_));
+    EXPECT_NE(client::cuCtxSynchronize(), CUDA_SUCCESS) << "it was freed twice";
+    CU_OK(client::cuMemAlloc_v2(&large_, kPinned));
+    CU_OK(client::cuMemcpyHtoD_v2(large_, memory.data(), kPinned));
+}
+
 TEST_F(SharedPages, TheyAreThisProcesssAfterTheSessionHasEnded) {
     memset(pinned_, 3, kPinned);
     server_->cut();

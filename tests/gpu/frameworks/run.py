@@ -131,6 +131,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=pathlib.Path, required=True, help="folder with bin/bitfusion and lib/bitfusion")
     parser.add_argument("--only", default="", help="names of scripts; all without it")
+    parser.add_argument("--gpus", type=int, default=1, help="of this machine that each remote program gets (default 1)")
     parser.add_argument("--budget", type=float, default=540, help="seconds for the whole call (default 540)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one process (default 60)")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("framework-results"))
@@ -155,7 +156,7 @@ def main():
     compiled = compile_programs.compiled([known[name] for name in options.names if known[name].suffix == ".cu"],
                                          options.out / "programs", rows)
     libraries = ":".join(filter(None, [os.environ.get("LD_LIBRARY_PATH"), toolkit.library_path()]))
-    with contextlib.closing(rows), machine.Manager(options.bundle, rows, options.backend) as manager:
+    with contextlib.closing(rows), machine.Manager(options.bundle, rows, options.backend, gpus=options.gpus) as manager:
         for name in options.names:
             source = known[name]
             if source.suffix == ".cu" and name not in compiled:
