@@ -149,11 +149,12 @@ def processes(name):
     return found
 
 
-def wait_until_gone(name, seconds):
+def wait_until_gone(name, seconds, stay=()):
+    """The processes of that name that are left, but for those that stay."""
     end = time.monotonic() + seconds
-    while processes(name) and time.monotonic() < end:
+    while set(processes(name)) - set(stay) and time.monotonic() < end:
         time.sleep(0.2)
-    return processes(name)
+    return sorted(set(processes(name)) - set(stay))
 
 
 def load_module(name, path):

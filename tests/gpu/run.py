@@ -161,6 +161,7 @@ def bench(phase, script, cases, options, compare):
 
 def leaks(options, compare):
     before = machine.gpu_memory_used()
+    watching = machine.processes("bitfusion-worker")  # what tells the manager of the GPUs
     command = compare.manager.prefix() + [str(options.digits), "--epochs", "1"]
     failed = 0
     done = 0
@@ -171,7 +172,7 @@ def leaks(options, compare):
             failed += 1
             compare.rows.log(f"leaks run {done}", run)
         done += 1
-    workers = machine.wait_until_gone("bitfusion-worker", 10)
+    workers = machine.wait_until_gone("bitfusion-worker", 10, stay=watching)
     after = machine.gpu_memory_used()
     problems = []
     if failed:
