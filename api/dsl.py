@@ -21,7 +21,7 @@ Modes
     call()              one round trip
     post(names="p")     no answer; an error comes back as the session's deferred error.
                         names: an out() handle parameter, which the client then names itself
-    local()             the client answers by itself, by hand (it may send messages)
+    local("how")        the client answers by itself, by hand (it may send messages); "how" where it needs a word
     refused("why")      never served: CUDA_ERROR_NOT_SUPPORTED
     later("noun")       not served yet: CUDA_ERROR_NOT_SUPPORTED, logged once with its name
     snapshot("group")   answered from a snapshot that the worker takes of the whole group at once (NVML)
@@ -123,8 +123,8 @@ def post(names=""):
     return Mode("post", names=names)
 
 
-def local():
-    return Mode("local")
+def local(how=""):
+    return Mode("local", why=how)
 
 
 def refused(why):

@@ -5,7 +5,8 @@ WAYS = {"snapshot": "from the server's snapshot `{}`", "local": "by hand"}
 
 def row(f):
     if f.served:
-        return f"| `{f.symbol}` | served | {WAYS[f.mode.word].format(f.mode.names)} |"
+        how = WAYS[f.mode.word].format(f.mode.names) + (": " + f.mode.why if f.mode.why else "")
+        return f"| `{f.symbol}` | served | {how} |"
     state = "`NO_PERMISSION`" if f.mode.word == "forbidden" else "`NOT_SUPPORTED`"
     return f"| `{f.symbol}` | {state} | {f.mode.why} |"
 

@@ -24,6 +24,8 @@ void leave_sessions_to_parents() {
     static const int watching = pthread_atfork([] { library().lock.lock(); }, [] { library().lock.unlock(); },
                                                [] {
                                                    forget_session(&library());
+                                                   for (auto& [set, waiting] : library().event_sets)
+                                                       waiting.clear();
                                                    library().lock.unlock();
                                                });
     (void)watching;
@@ -92,7 +94,10 @@ nvmlReturn_t nvmlShutdown(void) {
     Library& l = library();
     const std::lock_guard guard(l.lock);
     if (l.references == 0) return NVML_ERROR_UNINITIALIZED;
-    if (--l.references == 0) forget_session(&l);
+    if (--l.references == 0) {
+        forget_session(&l);
+        end_event_sets(&l);
+    }
     return NVML_SUCCESS;
 }
 

@@ -7,8 +7,11 @@
 
 #include <array>
 #include <chrono>
+#include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "link/link.h"
@@ -34,10 +37,16 @@ struct Library {
     std::array<std::vector<Snapshot>, kMonitorGroups>
         snapshots;                      // by group, by device (pair: first * n + second)
     std::unique_ptr<link::Link> given;  // by use_link
+    // By handle, the threads that wait on each: woken when it ends. A child of fork has the sets without
+    // them.
+    std::map<nvmlEventSet_t, std::set<std::condition_variable*>> event_sets;
 };
 
 Library& library();
 bool initialised();
+
+// Frees all event sets. The lock is held.
+void end_event_sets(Library* l);
 
 // Opens the session when need be. The lock is held. The error has been logged.
 nvmlReturn_t ensure_session(Library* l);

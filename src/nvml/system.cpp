@@ -88,14 +88,6 @@ nvmlReturn_t nvmlGetExcludedDeviceCount(unsigned int* deviceCount) { return none
 nvmlReturn_t nvmlGetBlacklistDeviceCount(unsigned int* deviceCount) { return none(deviceCount); }
 nvmlReturn_t nvmlSystemGetHicVersion(unsigned int* hwbcCount, nvmlHwbcEntry_t*) { return none(hwbcCount); }
 
-nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device, unsigned long long* eventTypes) {
-    unsigned index = 0;
-    if (eventTypes == nullptr || nvmlDeviceGetIndex(device, &index) != NVML_SUCCESS)
-        return NVML_ERROR_INVALID_ARGUMENT;
-    *eventTypes = 0;
-    return NVML_SUCCESS;
-}
-
 nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_t* temperature) {
     if (temperature == nullptr) return NVML_ERROR_INVALID_ARGUMENT;
     if (!has_version(temperature, sizeof(nvmlTemperature_v1_t), 1))

@@ -111,6 +111,9 @@ struct("nvmlGpuFabricInfo_v2_t",
        """unsigned int version; unsigned char clusterUuid[16]; nvmlReturn_t status; unsigned int cliqueId;
        nvmlGpuFabricState_t state; unsigned int healthMask;""", size=36, align=4)
 
+struct("nvmlEventData_t",
+       """nvmlDevice_t device; unsigned long long eventType; unsigned long long eventData; unsigned int
+       gpuInstanceId; unsigned int computeInstanceId;""", size=32, align=8)
 opaque("nvmlAccountingStats_t")
 opaque("nvmlAccountingStats_v2_t")
 opaque("nvmlActiveVgpuInstanceInfo_t")
@@ -134,7 +137,6 @@ opaque("nvmlDevicePowerMizerModes_v1_t")
 opaque("nvmlDramEncryptionInfo_t")
 opaque("nvmlEccSramUniqueUncorrectedErrorCounts_t")
 opaque("nvmlEncoderSessionInfo_t")
-opaque("nvmlEventData_t")
 opaque("nvmlExcludedDeviceInfo_t")
 opaque("nvmlFBCSessionInfo_t")
 opaque("nvmlFanSpeedInfo_t")
