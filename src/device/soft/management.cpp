@@ -109,6 +109,14 @@ void fill_facts(ManagementTable* t) {
     t->nvmlDeviceGetName = [](nvmlDevice_t, char* text, unsigned n) {
         return put_text(kDeviceName, text, n);
     };
+    t->nvmlDeviceGetBrand = [](nvmlDevice_t, nvmlBrandType_t* brand) {
+        *brand = NVML_BRAND_UNKNOWN;
+        return NVML_SUCCESS;
+    };
+    t->nvmlDeviceGetArchitecture = [](nvmlDevice_t, nvmlDeviceArchitecture_t* architecture) {
+        *architecture = ~0u;  // NVML_DEVICE_ARCH_UNKNOWN
+        return NVML_SUCCESS;
+    };
     t->nvmlDeviceGetUUID = uuid_of;
     t->nvmlDeviceGetPciInfo_v3 = pci_of;
     t->nvmlDeviceGetCudaComputeCapability = capability_of;
