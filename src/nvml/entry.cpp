@@ -26,6 +26,11 @@ nvmlReturn_t not_served(const char* symbol, const char* why) {
     return NVML_ERROR_NOT_SUPPORTED;
 }
 
+nvmlReturn_t acknowledged(const char* symbol, const char* why) {
+    if (first_time(symbol)) BF_LOG("nvml", kInfo, "%s is acknowledged, no more: %s", symbol, why);
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t not_permitted(const char* symbol) {
     if (first_time(symbol)) {
         BF_LOG("nvml", kInfo, "%s is refused: GPUs are set up on their server, by its administrator", symbol);

@@ -10,6 +10,10 @@ namespace bitfusion::nvml {
 // NVML_ERROR_NOT_SUPPORTED; logged once per function with its name and the reason.
 nvmlReturn_t not_served(const char* symbol, const char* why);
 
+// NVML_SUCCESS, though nothing is done: for private functions that a program only announces something with.
+// Logged once per function.
+nvmlReturn_t acknowledged(const char* symbol, const char* why);
+
 // NVML_ERROR_NO_PERMISSION: a program may not change the server's GPUs. Logged once per function.
 nvmlReturn_t not_permitted(const char* symbol);
 

@@ -1,6 +1,6 @@
 // nvmlInternalGetExportTable: the table of private functions that NVIDIA's nvidia-smi asks for. No header
-// describes it; what is known comes from NVIDIA's published stand-in of NVML for release 580 and is all that
-// is served. Every other slot says NOT_SUPPORTED and is logged: it must never say success.
+// describes it; what is known comes from NVIDIA's published stand-in of NVML for release 580, and from what
+// nvidia-smi 535 passes and shows. Nothing that a caller passes is trusted: caller_memory.h.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "nvml/caller_memory.h"
 #include "nvml/entry.h"
 #include "nvml/memory.h"
 #include "nvml_hand.gen.h"
@@ -16,7 +17,9 @@
 namespace bitfusion::nvml {
 namespace {
 
-constexpr size_t kSlots = 256;
+constexpr size_t kSlots = 512;  // release 580 uses fewer than 256
+constexpr size_t kPathBetween = 23;
+constexpr size_t kCanBeMonitored = 72;
 constexpr size_t kHandleByIndex = 81;
 constexpr size_t kComputeProcesses = 213;
 constexpr size_t kGraphicsProcesses = 214;
@@ -37,51 +40,104 @@ struct NamedProcess {
 };
 static_assert(sizeof(NamedProcess) == 4128 && offsetof(NamedProcess, name) == 32);
 
+template <typename T>
+nvmlReturn_t give(T* to, const T& value) {
+    return copy_if_possible(to, &value, sizeof value) ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+bool is_device(const void* argument) {
+    unsigned index = 0;
+    const auto device = reinterpret_cast<nvmlDevice_t>(const_cast<void*>(argument));
+    return nvmlDeviceGetIndex(device, &index) == NVML_SUCCESS;
+}
+
+// For `topo -m`: the path between two devices by their bus ids. PIX is 0, PXB 1, PHB 2, NODE 3, SYS 4.
+nvmlReturn_t path_between(const char* one, const char* other, unsigned* path) try {
+    std::string bus_ids[2];
+    nvmlDevice_t devices[2] = {};
+    if (!text_of_caller(one, &bus_ids[0]) || !text_of_caller(other, &bus_ids[1]) ||
+        nvmlDeviceGetHandleByPciBusId_v2(bus_ids[0].c_str(), &devices[0]) != NVML_SUCCESS ||
+        nvmlDeviceGetHandleByPciBusId_v2(bus_ids[1].c_str(), &devices[1]) != NVML_SUCCESS)
+        return not_served("the path between what are no devices of the lease", "it has no such path");
+    nvmlGpuTopologyLevel_t level{};
+    const nvmlReturn_t result = snapshot::nvmlDeviceGetTopologyCommonAncestor(devices[0], devices[1], &level);
+    if (result != NVML_SUCCESS) return result;
+    return give(path, level <= NVML_TOPOLOGY_SINGLE ? 0u : static_cast<unsigned>(level) / 10 - 1);
+} catch (...) {
+    return caught("nvidia-smi: topology");
+}
+
+// Whether dmon and pmon may show the device: all that a lease has can be.
+nvmlReturn_t can_be_monitored(nvmlDevice_t device, unsigned* answer) try {
+    return is_device(device) ? give(answer, 1u) : NVML_ERROR_INVALID_ARGUMENT;
+} catch (...) {
+    return caught("nvidia-smi: monitoring");
+}
+
 nvmlReturn_t handle_by_index(unsigned index, nvmlDevice_t* device, unsigned) try {
-    return initialised() ? nvmlDeviceGetHandleByIndex_v2(index, device) : NVML_ERROR_UNINITIALIZED;
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
+    nvmlDevice_t found = nullptr;
+    const nvmlReturn_t result = nvmlDeviceGetHandleByIndex_v2(index, &found);
+    return result == NVML_SUCCESS ? give(device, found) : result;
 } catch (...) {
     return caught("nvidia-smi: handle by index");
 }
 
+NamedProcess named(const wire::ProcessFact& fact) {
+    NamedProcess entry{};
+    entry.pid = fact.pid;
+    entry.used_bytes = fact.used_bytes;
+    entry.gpu_instance = entry.compute_instance = kNoInstance;
+    if (nvmlSystemGetProcessName(fact.pid, entry.name, sizeof entry.name) != NVML_SUCCESS)
+        snprintf(entry.name, sizeof entry.name, "%s", fact.name.c_str());
+    return entry;
+}
+
+// As many as there is room for.
 nvmlReturn_t compute_processes(nvmlDevice_t device, unsigned* count, NamedProcess* entries) try {
-    if (count == nullptr || (*count != 0 && entries == nullptr)) return NVML_ERROR_INVALID_ARGUMENT;
+    unsigned room = 0;
+    if (!copy_if_possible(&room, count, sizeof room) || (room != 0 && entries == nullptr))
+        return NVML_ERROR_INVALID_ARGUMENT;
     MemoryUse use;
     if (const nvmlReturn_t result = ask_memory(device, &use); result != NVML_SUCCESS) return result;
-    const auto found = static_cast<unsigned>(use.processes.size());
-    const bool fits = found <= *count;
-    *count = found;
-    if (!fits) return NVML_ERROR_INSUFFICIENT_SIZE;
-    for (unsigned i = 0; i < found; ++i) {
-        entries[i] = {};
-        entries[i].pid = use.processes[i].pid;
-        entries[i].used_bytes = use.processes[i].used_bytes;
-        entries[i].gpu_instance = entries[i].compute_instance = kNoInstance;
-        if (nvmlSystemGetProcessName(use.processes[i].pid, entries[i].name, sizeof entries[i].name) !=
-            NVML_SUCCESS)
-            snprintf(entries[i].name, sizeof entries[i].name, "%s", use.processes[i].name.c_str());
+    const unsigned shown = std::min(room, static_cast<unsigned>(use.processes.size()));
+    for (unsigned i = 0; i < shown; ++i) {
+        if (const nvmlReturn_t given = give(entries + i, named(use.processes[i])); given != NVML_SUCCESS)
+            return given;
     }
-    return NVML_SUCCESS;
+    return give(count, shown);
 } catch (...) {
     return caught("nvidia-smi: processes");
 }
 
 // Programs of a lease draw nothing and are no clients of MPS.
 nvmlReturn_t no_processes(nvmlDevice_t device, unsigned* count, NamedProcess*) try {
-    return nvmlDeviceGetGraphicsRunningProcesses_v3(device, count, nullptr);
+    return is_device(device) ? give(count, 0u) : NVML_ERROR_INVALID_ARGUMENT;
 } catch (...) {
     return caught("nvidia-smi: processes");
 }
 
 nvmlReturn_t host_pcie_generation(nvmlDevice_t device, unsigned* generation) try {
-    return snapshot::nvmlDeviceGetMaxPcieLinkGeneration(device, generation);
+    unsigned found = 0;
+    const nvmlReturn_t result = snapshot::nvmlDeviceGetMaxPcieLinkGeneration(device, &found);
+    return result == NVML_SUCCESS ? give(generation, found) : result;
 } catch (...) {
     return caught("nvidia-smi: PCIe generation");
 }
 
+// What concerns no device is acknowledged: nvidia-smi gives up on an error there. What asks something of a
+// device is not known: nvidia-smi shows N/A for it, but believes a count that was left as it was.
+nvmlReturn_t answer_unknown(const char* name, const void* first, void* second) {
+    if (!is_device(first)) return acknowledged(name, "nothing is known of it");
+    if (may_be_a_variable(second)) give(static_cast<unsigned*>(second), 0u);
+    return not_served(name, "nothing is known of it");
+}
+
 template <size_t Slot>
-nvmlReturn_t unknown() try {
+nvmlReturn_t unknown(const void* first, void* second, const void* third, const void* fourth) try {
     static const std::string name = "slot " + std::to_string(Slot) + " of nvidia-smi's private table";
-    return not_served(name.c_str(), "nothing is known of it");
+    BF_LOG("nvml", kTrace, "%s: called with %p %p %p %p", name.c_str(), first, second, third, fourth);
+    return answer_unknown(name.c_str(), first, second);
 } catch (...) {
     return caught("nvidia-smi");
 }
@@ -97,6 +153,8 @@ const Table& table_of_nvidia_smi() {
     static const Table table = [] {
         Table t = unknown_slots(std::make_index_sequence<kSlots>());
         t[0] = reinterpret_cast<const void*>(sizeof t);  // the table's size in bytes
+        t[kPathBetween] = reinterpret_cast<const void*>(&path_between);
+        t[kCanBeMonitored] = reinterpret_cast<const void*>(&can_be_monitored);
         t[kHandleByIndex] = reinterpret_cast<const void*>(&handle_by_index);
         t[kComputeProcesses] = reinterpret_cast<const void*>(&compute_processes);
         t[kGraphicsProcesses] = t[kMpsProcesses] = reinterpret_cast<const void*>(&no_processes);

@@ -108,35 +108,6 @@ TEST_F(Watching, ThreadsShareTheSession) {
     EXPECT_EQ(wrong, 0);
 }
 
-// What NVIDIA's published stand-in of NVML tells of the table that nvidia-smi (release 580) asks for.
-TEST_F(Watching, ThePrivateTableOfNvidiaSmi) {
-    const unsigned char id[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c, 0x4e,
-                                  0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
-    const void* found = nullptr;
-    ASSERT_EQ(nvmlInternalGetExportTable(&found, id), NVML_SUCCESS);
-    const auto* const table = static_cast<void* const*>(found);
-    const size_t slots = reinterpret_cast<size_t>(table[0]) / sizeof table[0];
-    ASSERT_GT(slots, 249u);
-    nvmlDevice_t device = nullptr;
-    auto* const by_index = reinterpret_cast<nvmlReturn_t (*)(unsigned, nvmlDevice_t*, unsigned)>(table[81]);
-    EXPECT_EQ(by_index(1, &device, 0x22), NVML_SUCCESS);
-    EXPECT_EQ(device, second_);
-    EXPECT_EQ(by_index(2, &device, 0x22), NVML_ERROR_INVALID_ARGUMENT);
-    for (size_t slot = 213; slot <= 215; ++slot) {
-        unsigned count = 5;
-        std::vector<char> entries(5 * 4128);
-        auto* const list = reinterpret_cast<nvmlReturn_t (*)(nvmlDevice_t, unsigned*, void*)>(table[slot]);
-        EXPECT_EQ(list(device_, &count, entries.data()), NVML_SUCCESS) << slot;
-        EXPECT_EQ(count, 0u) << slot;
-        EXPECT_EQ(list(device_, nullptr, nullptr), NVML_ERROR_INVALID_ARGUMENT);
-        EXPECT_EQ(list(nullptr, &count, nullptr), NVML_ERROR_INVALID_ARGUMENT);
-    }
-    for (size_t slot = 1; slot < slots; ++slot) {
-        if (slot == 81 || (slot >= 213 && slot <= 215) || slot == 230) continue;
-        EXPECT_EQ(reinterpret_cast<nvmlReturn_t (*)()>(table[slot])(), NVML_ERROR_NOT_SUPPORTED) << slot;
-    }
-}
-
 TEST_F(Watching, AChildOfForkDoesNotUseItsParentsSession) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
