@@ -51,18 +51,27 @@ bool is_device(const void* argument) {
     return nvmlDeviceGetIndex(device, &index) == NVML_SUCCESS;
 }
 
-// For `topo -m`: the path between two devices by their bus ids. PIX is 0, PXB 1, PHB 2, NODE 3, SYS 4.
-nvmlReturn_t path_between(const char* one, const char* other, unsigned* path) try {
-    std::string bus_ids[2];
-    nvmlDevice_t devices[2] = {};
-    if (!text_of_caller(one, &bus_ids[0]) || !text_of_caller(other, &bus_ids[1]) ||
-        nvmlDeviceGetHandleByPciBusId_v2(bus_ids[0].c_str(), &devices[0]) != NVML_SUCCESS ||
-        nvmlDeviceGetHandleByPciBusId_v2(bus_ids[1].c_str(), &devices[1]) != NVML_SUCCESS)
-        return not_served("the path between what are no devices of the lease", "it has no such path");
+// The path between the devices at two bus ids as `topo -m` shows it: PIX is 0, PXB 1, PHB 2, NODE 3, SYS 4.
+// An error would end the matrix: what is not known, such as the way to a network card of the client, is shown
+// as Unknown.
+unsigned path_between_devices(const std::string& one, const std::string& other) {
+    constexpr unsigned kUnknown = ~0u;
+    nvmlDevice_t first = nullptr;
+    nvmlDevice_t second = nullptr;
     nvmlGpuTopologyLevel_t level{};
-    const nvmlReturn_t result = snapshot::nvmlDeviceGetTopologyCommonAncestor(devices[0], devices[1], &level);
-    if (result != NVML_SUCCESS) return result;
-    return give(path, level <= NVML_TOPOLOGY_SINGLE ? 0u : static_cast<unsigned>(level) / 10 - 1);
+    if (nvmlDeviceGetHandleByPciBusId_v2(one.c_str(), &first) != NVML_SUCCESS ||
+        nvmlDeviceGetHandleByPciBusId_v2(other.c_str(), &second) != NVML_SUCCESS ||
+        snapshot::nvmlDeviceGetTopologyCommonAncestor(first, second, &level) != NVML_SUCCESS)
+        return kUnknown;
+    return level <= NVML_TOPOLOGY_SINGLE ? 0 : static_cast<unsigned>(level) / 10 - 1;
+}
+
+nvmlReturn_t path_between(const char* one, const char* other, unsigned* path) try {
+    std::string first;
+    std::string second;
+    if (!text_of_caller(one, &first) || !text_of_caller(other, &second))
+        return acknowledged("slot 23 of nvidia-smi's private table", "it was given no bus ids");
+    return give(path, path_between_devices(first, second));
 } catch (...) {
     return caught("nvidia-smi: topology");
 }
