@@ -15,6 +15,7 @@ Roles of parameters
     cstring()           NUL-terminated text, read;  out_string("n")  text buffer of n bytes, written
     within("n")         a device address: [value, value + n) must lie in memory of this session; checked on both sides
     each(n)             an index from 0 to n - 1 that a snapshot holds all answers for
+    out_list("n", most)  elements whose number is at n, which says first for how many there is room (NVML); several share one n
     versioned("T:v,U:w")  one struct of a type that begins with its size and version; the caller's says which
     Every pointer role takes nullable=True.
 Modes
@@ -83,6 +84,11 @@ def cstring(nullable=False):
 
 def out_string(size, nullable=False):
     return Role("out_string", size, nullable)
+
+
+def out_list(size, most):
+    """As many elements as the variable says that `size` points at; the worker asks for up to `most`."""
+    return Role("out_list", size, count=most)
 
 
 def ends():

@@ -11,7 +11,7 @@ FIRST = ["enums", "types", "constants"]  # the nouns follow in alphabetical orde
 def description(folder):
     d = dsl.Description()
     words = {n: getattr(dsl, n) for n in ("out", "inout", "in_struct", "in_array", "out_array", "in_bytes", "out_bytes",
-                                          "cstring", "out_string", "within", "ends", "device_pointer", "call", "post",
+                                          "cstring", "out_string", "out_list", "within", "ends", "device_pointer", "call", "post",
                                           "local", "refused", "later", "each", "versioned", "snapshot", "forbidden", "CLIENT", "WORKER", "BOTH")}
     words |= {n: getattr(d, n) for n in ("handle", "number_handle", "opaque", "alias", "callback", "constant", "enum", "error_text",
                                          "struct", "fn", "message", "gap")}

@@ -24,6 +24,10 @@ def indexes(f):
     return [p for p in f.parameters if p.role and p.role.word == "each"]
 
 
+def lists(f):
+    return [p for p in f.parameters if p.role and p.role.word == "out_list"]
+
+
 def versions(f):
     """[(type, version)] of the versioned struct, or nothing."""
     for p in f.parameters:
@@ -82,6 +86,13 @@ def ask(f):
             values.append(f"char {p.name}[{TEXT_BYTES}]{{}};")
             call.append(p.name)
             text = p.name
+        elif role == "out_list":
+            values.append(f"std::array<{p.pointee}, {p.role.count}> {p.name}{{}};")
+            call.append(p.name + ".data()")
+            pieces.append(f"wire::list_piece({p.name}, {p.role.size})")
+        elif any(q.role.size == p.name for q in lists(f)):
+            values.append(f"unsigned {p.name} = {lists(f)[0].role.count};")
+            call.append("&" + p.name)
         elif role == "versioned":
             call.append(f"reinterpret_cast<{p.type}>(&value)")
             pieces.append("wire::piece(value)")
@@ -100,7 +111,7 @@ def ask(f):
 
 
 def worker_source(d):
-    o = [BANNER, '#include "monitor_rows.gen.h"\n', "namespace bitfusion::worker {", "namespace {\n",
+    o = [BANNER, '#include "monitor_rows.gen.h"\n', "#include <array>\n", "namespace bitfusion::worker {", "namespace {\n",
          "constexpr int kMissing = NVML_ERROR_NOT_SUPPORTED;  // the server's driver is older\n"]
     found = groups(d)
     for g, rows in found.items():
@@ -126,6 +137,9 @@ def client_header(d):
 
 def find(f, first):
     o, outs, devices, row, text = [], [], [], str(first), None
+    nullable = [p.name for p in f.parameters if p.role and p.role.word == "out" and p.role.nullable]
+    if nullable:
+        o.append(f"    if ({' && '.join(n + ' == nullptr' for n in nullable)}) return NVML_ERROR_INVALID_ARGUMENT;")
     for p in f.parameters:
         role = p.role.word if p.role else ""
         if p.type == "nvmlDevice_t":
@@ -133,7 +147,8 @@ def find(f, first):
         elif role == "each":
             o.append(f"    if (static_cast<unsigned>({p.name}) >= {p.role.count}u) return NVML_ERROR_INVALID_ARGUMENT;")
         elif role in ("out", "out_string", "versioned"):
-            o.append(f"    if ({p.name} == nullptr) return NVML_ERROR_INVALID_ARGUMENT;")
+            if p.name not in nullable:
+                o.append(f"    if ({p.name} == nullptr) return NVML_ERROR_INVALID_ARGUMENT;")
             if role == "out":
                 outs.append(f"{{{p.name}, sizeof *{p.name}}}")
             elif role == "out_string":
@@ -145,7 +160,13 @@ def find(f, first):
         scale *= p.role.count
     row = " + ".join([str(first)] + terms)
     where = f"MonitorGroup::{group_name(f.mode.names)}, {devices[0] if devices else 'nullptr'}, {devices[1] if len(devices) > 1 else 'nullptr'}"
-    if text is not None:
+    if lists(f):
+        size = lists(f)[0].role.size
+        places = "".join(f" || (*{size} != 0 && {p.name} == nullptr)" for p in lists(f))
+        elements = ", ".join(f"{{{p.name}, sizeof *{p.name}}}" for p in lists(f))
+        o.append(f"    if ({size} == nullptr{places}) return NVML_ERROR_INVALID_ARGUMENT;")
+        o.append(f"    return take_lists({where}, {row}, {size}, {{{elements}}});")
+    elif text is not None:
         o.append(f"    return take_text({where}, {row}, {text.name}, {text.role.size});")
     elif versions(f):
         p = next(p for p in f.parameters if p.role and p.role.word == "versioned")

@@ -12,7 +12,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kReadingLives = std::chrono::milliseconds(100);
-constexpr auto kLinksLive = std::chrono::seconds(1);
+constexpr auto kSlowLives = std::chrono::seconds(1);
 
 Clock::duration life_of(MonitorGroup group) {
     switch (group) {
@@ -20,7 +20,8 @@ Clock::duration life_of(MonitorGroup group) {
         case MonitorGroup::kTraffic:
             return kReadingLives;
         case MonitorGroup::kLinks:
-            return kLinksLive;
+        case MonitorGroup::kHealth:
+            return kSlowLives;
         default:
             return Clock::duration::max();
     }
@@ -84,8 +85,31 @@ nvmlReturn_t take(MonitorGroup group, nvmlDevice_t device, nvmlDevice_t other, s
         return l.session->lose("a row of it has another size than this library reads");
     size_t at = 0;
     for (const Piece& piece : pieces) {
-        memcpy(piece.to, found->bytes.data() + at, piece.bytes);
+        if (piece.to != nullptr) memcpy(piece.to, found->bytes.data() + at, piece.bytes);
         at += piece.bytes;
+    }
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t take_lists(MonitorGroup group, nvmlDevice_t device, nvmlDevice_t other, size_t row,
+                        unsigned* count, std::initializer_list<Piece> lists) {
+    Library& l = library();
+    const std::lock_guard guard(l.lock);
+    const wire::Row* found = nullptr;
+    if (const nvmlReturn_t result = find_row(&l, group, device, other, row, &found); result != NVML_SUCCESS)
+        return result;
+    size_t of_one = 0;
+    for (const Piece& list : lists) of_one += list.bytes;
+    if (found->bytes.size() % of_one != 0)
+        return l.session->lose("a list of it has other elements than this library reads");
+    const unsigned room = *count;
+    *count = static_cast<unsigned>(found->bytes.size() / of_one);
+    if (*count > room) return NVML_ERROR_INSUFFICIENT_SIZE;
+    size_t at = 0;
+    for (const Piece& list : lists) {
+        const size_t bytes = *count * list.bytes;
+        if (bytes != 0) memcpy(list.to, found->bytes.data() + at, bytes);
+        at += bytes;
     }
     return NVML_SUCCESS;
 }

@@ -12,7 +12,7 @@
 namespace bitfusion::nvml {
 
 struct Piece {
-    void* to;
+    void* to;  // null: not wanted
     size_t bytes;
 };
 
@@ -20,6 +20,12 @@ struct Piece {
 // the group has none. Returns what the server's NVML did.
 nvmlReturn_t take(MonitorGroup group, nvmlDevice_t device, nvmlDevice_t other, size_t row,
                   std::initializer_list<Piece> pieces);
+
+// The row as lists of as many elements each, one behind the other; a piece is the list's place and the size
+// of one element. `count` has the room for elements, and gets their number; NVML_ERROR_INSUFFICIENT_SIZE, and
+// nothing else written, when there is less room.
+nvmlReturn_t take_lists(MonitorGroup group, nvmlDevice_t device, nvmlDevice_t other, size_t row,
+                        unsigned* count, std::initializer_list<Piece> lists);
 
 // The row as NUL-terminated text; NVML_ERROR_INSUFFICIENT_SIZE when it does not fit.
 nvmlReturn_t take_text(MonitorGroup group, nvmlDevice_t device, nvmlDevice_t other, size_t row, char* to,

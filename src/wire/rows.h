@@ -3,6 +3,8 @@
 // was success, the bytes that it wrote. Which row answers what follows from the description, on both sides.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +24,11 @@ std::span<const uint8_t> piece(const T& value) {
 // Text without its NUL.
 inline std::span<const uint8_t> text_piece(const char* text, size_t room) {
     return {reinterpret_cast<const uint8_t*>(text), strnlen(text, room)};
+}
+// The first `count` elements of a list.
+template <typename T, size_t Most>
+std::span<const uint8_t> list_piece(const std::array<T, Most>& list, size_t count) {
+    return {reinterpret_cast<const uint8_t*>(list.data()), std::min(count, Most) * sizeof(T)};
 }
 
 class RowWriter {

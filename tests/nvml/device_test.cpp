@@ -116,6 +116,14 @@ TEST_F(Watching, TextsThatDoNotFitAreNotCut) {
     EXPECT_EQ(nvmlDeviceGetName(device_, whole, exact - 1), NVML_ERROR_INSUFFICIENT_SIZE);
 }
 
+// nvidia-smi asks for one of the two.
+TEST_F(Watching, OperationModesMayBeAskedForOneByOne) {
+    nvmlGpuOperationMode_t mode{};
+    EXPECT_EQ(nvmlDeviceGetGpuOperationMode(device_, &mode, nullptr), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(nvmlDeviceGetGpuOperationMode(device_, nullptr, &mode), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(nvmlDeviceGetGpuOperationMode(device_, nullptr, nullptr), NVML_ERROR_INVALID_ARGUMENT);
+}
+
 TEST_F(Watching, OlderStructsAreNotOverrun) {
     nvmlPciInfo_t pci{};
     memset(static_cast<void*>(&pci), 'x', sizeof pci);

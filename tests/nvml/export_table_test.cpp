@@ -179,7 +179,7 @@ TEST_F(Watching, TheHostsPcieGenerationTakesTwoArguments) {
 // A server whose first GPU three programs use.
 class InUse : public testing::Test {
   protected:
-    InUse() : server_([](const wire::RequestHead& head) { return answer(head); }) {}
+    InUse() : server_([](const wire::RequestHead& head, const Bytes&) { return answer(head); }) {}
     void SetUp() override {
         ASSERT_EQ(nvmlInit_v2(), NVML_SUCCESS);
         ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(0, &device_), NVML_SUCCESS);

@@ -68,7 +68,7 @@ class HostileServer : public testing::Test {
     }
     // What a reading gives when MonitorRead is answered with these bytes.
     static nvmlReturn_t read_from(const std::function<Bytes(const wire::RequestHead&)>& answer) {
-        const LyingServer server([&](const wire::RequestHead& head) {
+        const LyingServer server([&](const wire::RequestHead& head, const Bytes&) {
             return head.id == msg::kId_MonitorOpen ? opened(head) : answer(head);
         });
         EXPECT_EQ(nvmlInit_v2(), NVML_SUCCESS);
@@ -89,7 +89,7 @@ Bytes rows_reply(const wire::RequestHead& to, const Bytes& rows) {
 }
 
 TEST_F(HostileServer, NamesMoreDevicesThanThereCanBe) {
-    const LyingServer server([](const wire::RequestHead& head) { return opened(head, 65); });
+    const LyingServer server([](const wire::RequestHead& head, const Bytes&) { return opened(head, 65); });
     EXPECT_EQ(nvmlInit_v2(), NVML_ERROR_GPU_IS_LOST);
 }
 

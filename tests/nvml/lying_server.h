@@ -17,7 +17,8 @@ using session_test::Bytes;
 // A server on a thread of its own that answers each request with what the test makes.
 class LyingServer {
   public:
-    using Answer = std::function<Bytes(const wire::RequestHead&)>;  // the whole message, head included
+    // The whole message, head included.
+    using Answer = std::function<Bytes(const wire::RequestHead&, const Bytes& body)>;
 
     explicit LyingServer(Answer answer) : link_(connect_library()), answer_(std::move(answer)) {
         thread_ = std::thread([this] { run(); });
@@ -43,7 +44,7 @@ class LyingServer {
         while (receive(&head, sizeof head)) {
             Bytes body(head.bytes);
             if (!receive(body.data(), body.size())) return;
-            Bytes answer = answer_(head);
+            Bytes answer = answer_(head, body);
             const iovec piece{answer.data(), answer.size()};
             if (!link_->send({&piece, 1})) return;
         }

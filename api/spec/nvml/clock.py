@@ -20,7 +20,7 @@ fn("""nvmlReturn_t nvmlDeviceGetMaxCustomerBoostClock(nvmlDevice_t device, nvmlC
    snapshot("facts"), clockType=each(4), clockMHz=out())
 fn("""nvmlReturn_t nvmlDeviceGetSupportedMemoryClocks(nvmlDevice_t device, unsigned int *count, unsigned int
    *clocksMHz)""",
-   refused("no program is known to read it"))
+   snapshot("facts"), clocksMHz=out_list("count", 64))
 fn("""nvmlReturn_t nvmlDeviceGetSupportedGraphicsClocks(nvmlDevice_t device, unsigned int memoryClockMHz, unsigned
    int *count, unsigned int *clocksMHz)""",
    refused("no program is known to read it"))
@@ -51,7 +51,7 @@ fn("""nvmlReturn_t nvmlDeviceGetCurrentClockFreqs(nvmlDevice_t device, nvmlDevic
 fn("nvmlReturn_t nvmlDeviceGetAdaptiveClockInfoStatus(nvmlDevice_t device, unsigned int *adaptiveClockStatus)",
    snapshot("reading"), adaptiveClockStatus=out())
 fn("nvmlReturn_t nvmlDeviceGetClkMonStatus(nvmlDevice_t device, nvmlClkMonStatus_t *status)",
-   refused("no program is known to read it"))
+   snapshot("health"), status=out())
 fn("""nvmlReturn_t nvmlDeviceSetGpuLockedClocks(nvmlDevice_t device, unsigned int minGpuClockMHz, unsigned int
    maxGpuClockMHz)""",
    forbidden())

@@ -35,7 +35,7 @@ fn("nvmlReturn_t nvmlDeviceGetPciInfoExt(nvmlDevice_t device, nvmlPciInfoExt_t *
 fn("nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci)", snapshot("facts"), pci=out())
 fn("""nvmlReturn_t nvmlDeviceGetGpuOperationMode(nvmlDevice_t device, nvmlGpuOperationMode_t *current,
    nvmlGpuOperationMode_t *pending)""",
-   snapshot("facts"), current=out(), pending=out())
+   snapshot("facts"), current=out(nullable=True), pending=out(nullable=True))
 fn("nvmlReturn_t nvmlDeviceGetComputeMode(nvmlDevice_t device, nvmlComputeMode_t *mode)",
    snapshot("reading"), mode_=out())
 fn("nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor)",
@@ -45,11 +45,11 @@ fn("nvmlReturn_t nvmlDeviceGetMultiGpuBoard(nvmlDevice_t device, unsigned int *m
    snapshot("facts"), multiGpuBool=out())
 fn("""nvmlReturn_t nvmlDeviceGetDriverModel_v2(nvmlDevice_t device, nvmlDriverModel_t *current, nvmlDriverModel_t
    *pending)""",
-   refused("no program is known to read it"))
+   refused("a Windows driver has it alone"))
 fn("nvmlReturn_t nvmlDeviceGetVbiosVersion(nvmlDevice_t device, char *version, unsigned int length)",
    snapshot("facts"), version=out_string("length"))
 fn("nvmlReturn_t nvmlDeviceGetBridgeChipInfo(nvmlDevice_t device, nvmlBridgeChipHierarchy_t *bridgeHierarchy)",
-   refused("no program is known to read it"))
+   snapshot("facts"), bridgeHierarchy=out())
 fn("""nvmlReturn_t nvmlDeviceGetAPIRestriction(nvmlDevice_t device, nvmlRestrictedAPI_t apiType, nvmlEnableState_t
    *isRestricted)""",
    snapshot("reading"), apiType=each(2), isRestricted=out())
@@ -66,7 +66,8 @@ fn("nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, nvmlDeviceArchit
    snapshot("facts"), arch=out())
 fn("nvmlReturn_t nvmlDeviceGetPlatformInfo(nvmlDevice_t device, nvmlPlatformInfo_t *platformInfo)",
    snapshot("facts"), platformInfo=versioned("nvmlPlatformInfo_v1_t:1,nvmlPlatformInfo_v2_t:2"))
-fn("nvmlReturn_t nvmlDeviceGetPdi(nvmlDevice_t device, nvmlPdi_t *pdi)", refused("no program is known to read it"))
+fn("nvmlReturn_t nvmlDeviceGetPdi(nvmlDevice_t device, nvmlPdi_t *pdi)",
+   snapshot("facts"), pdi=versioned("nvmlPdi_v1_t:1"))
 fn("nvmlReturn_t nvmlDeviceSetHostname_v1(nvmlDevice_t device, nvmlHostname_v1_t *hostname)", forbidden())
 fn("nvmlReturn_t nvmlDeviceGetHostname_v1(nvmlDevice_t device, nvmlHostname_v1_t *hostname)",
    refused("the rest of the server is not the client's to see"))
@@ -80,7 +81,7 @@ fn("""nvmlReturn_t nvmlDeviceSetAPIRestriction(nvmlDevice_t device, nvmlRestrict
    forbidden())
 fn("nvmlReturn_t nvmlDeviceModifyDrainState(nvmlPciInfo_t *pciInfo, nvmlEnableState_t newState)", forbidden())
 fn("nvmlReturn_t nvmlDeviceQueryDrainState(nvmlPciInfo_t *pciInfo, nvmlEnableState_t *currentState)",
-   refused("no program is known to read it"))
+   refused("GPUs are drained on their server, by its administrator"))
 fn("""nvmlReturn_t nvmlDeviceRemoveGpu_v2(nvmlPciInfo_t *pciInfo, nvmlDetachGpuState_t gpuState,
    nvmlPcieLinkState_t linkState)""",
    forbidden())
@@ -99,7 +100,7 @@ fn("nvmlReturn_t nvmlDeviceReadWritePRM_v1(nvmlDevice_t device, nvmlPRMTLV_v1_t 
 fn("nvmlReturn_t nvmlDeviceReadPRMCounters_v1(nvmlDevice_t device, nvmlPRMCounterList_v1_t *counterList)",
    refused("the rest of the server is not the client's to see"))
 fn("nvmlReturn_t nvmlDeviceGetCapabilities(nvmlDevice_t device, nvmlDeviceCapabilities_t *caps)",
-   refused("no program is known to read it"))
+   snapshot("facts"), caps=versioned("nvmlDeviceCapabilities_v1_t:1"))
 fn("nvmlReturn_t nvmlDeviceSetRusdSettings_v1(nvmlDevice_t device, nvmlRusdSettings_v1_t *settings)", forbidden())
 fn("nvmlReturn_t nvmlDeviceGetCount(unsigned int *deviceCount)", local())
 fn("nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevice_t *device)", local())
@@ -110,4 +111,4 @@ fn("nvmlReturn_t nvmlDeviceRemoveGpu(nvmlPciInfo_t *pciInfo)", forbidden())
 fn("nvmlReturn_t nvmlDeviceGetAttributes(nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)", local())
 fn("""nvmlReturn_t nvmlDeviceGetDriverModel(nvmlDevice_t device, nvmlDriverModel_t *current, nvmlDriverModel_t
    *pending)""",
-   refused("no program is known to read it"))
+   refused("a Windows driver has it alone"))

@@ -12,10 +12,10 @@ fn("nvmlReturn_t nvmlDeviceGetInforomImageVersion(nvmlDevice_t device, char *ver
    snapshot("facts"), version=out_string("length"))
 fn("nvmlReturn_t nvmlDeviceGetInforomConfigurationChecksum(nvmlDevice_t device, unsigned int *checksum)",
    snapshot("facts"), checksum=out())
-fn("nvmlReturn_t nvmlDeviceValidateInforom(nvmlDevice_t device)", forbidden())
+fn("nvmlReturn_t nvmlDeviceValidateInforom(nvmlDevice_t device)", refused("the infoROM is verified on the server"))
 fn("""nvmlReturn_t nvmlDeviceGetLastBBXFlushTime(nvmlDevice_t device, unsigned long long *timestamp, unsigned long
    *durationUs)""",
-   refused("no program is known to read it"))
+   snapshot("health"), timestamp=out(), durationUs=out())
 fn("nvmlReturn_t nvmlDeviceGetBBXTimeData_v1(nvmlDevice_t device, nvmlBBXTimeData_v1_t *timeData)",
    refused("no program is known to read it"))
 fn("nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, nvmlEnableState_t *current, nvmlEnableState_t *pending)",
@@ -35,10 +35,10 @@ fn("nvmlReturn_t nvmlDeviceGetSramEccErrorStatus(nvmlDevice_t device, nvmlEccSra
    snapshot("reading"), status=versioned("nvmlEccSramErrorStatus_v1_t:1"))
 fn("""nvmlReturn_t nvmlDeviceGetRetiredPages(nvmlDevice_t device, nvmlPageRetirementCause_t cause, unsigned int
    *pageCount, unsigned long long *addresses)""",
-   refused("no program is known to read it"))
+   snapshot("health"), cause=each(2), addresses=out_list("pageCount", 1024))
 fn("""nvmlReturn_t nvmlDeviceGetRetiredPages_v2(nvmlDevice_t device, nvmlPageRetirementCause_t cause, unsigned int
    *pageCount, unsigned long long *addresses, unsigned long long *timestamps)""",
-   refused("no program is known to read it"))
+   snapshot("health"), cause=each(2), addresses=out_list("pageCount", 1024), timestamps=out_list("pageCount", 1024))
 fn("nvmlReturn_t nvmlDeviceGetRetiredPagesPendingStatus(nvmlDevice_t device, nvmlEnableState_t *isPending)",
    snapshot("reading"), isPending=out())
 fn("""nvmlReturn_t nvmlDeviceGetRemappedRows(nvmlDevice_t device, unsigned int *corrRows, unsigned int *uncRows,
@@ -52,4 +52,4 @@ fn("""nvmlReturn_t nvmlDeviceGetSramUniqueUncorrectedEccErrorCounts(nvmlDevice_t
    nvmlEccSramUniqueUncorrectedErrorCounts_t *errorCounts)""",
    refused("no program is known to read it"))
 fn("nvmlReturn_t nvmlDeviceGetRemappedRows_v2(nvmlDevice_t device, nvmlRemappedRowsInfo_v2_t *info)",
-   refused("no program is known to read it"))
+   snapshot("health"), info=out())
