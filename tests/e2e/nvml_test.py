@@ -1,11 +1,12 @@
-"""Programs that watch GPUs, as processes of their own: NVML by its C functions, nvidia-smi, and pynvml where it is
-installed. The numbers are the lease's."""
+"""Programs that watch GPUs, as processes of their own: NVML by its C functions, our nvidia-smi, NVIDIA's own where the
+machine has one or BITFUSION_NVIDIA_SMI names one, and pynvml where it is installed. The numbers are the lease's."""
 import os
 import re
 import shutil
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 from harness import *
 
@@ -121,6 +122,16 @@ print(busy(gpu) > 0, celsius.value >= 30)
 print(os.getpid(), flush=True)
 count_to(300000)
 subprocess.run(["nvidia-smi"], check=True)
+"""
+
+# 100 MiB, and NVIDIA's nvidia-smi as a child: each answer after a line with its arguments.
+HOLDS = NVML + CUDA + r"""
+import subprocess
+start(100)
+print(os.getpid(), flush=True)
+for arguments in ("", "--query-compute-apps=pid,used_memory --format=csv,noheader", "pmon -c 1", "-q -x"):
+    print("==", arguments, flush=True)
+    subprocess.run([os.environ["NVIDIAS_OWN"], *arguments.split()], check=True)
 """
 
 FORKS = NVML + r"""
@@ -239,6 +250,75 @@ class NvidiaSmi(WithTwoGpus):
             os.chmod(own, 0o755)
             path = os.environ["PATH"] + ":" + folder
             self.assertEqual(self.under_run("nvidia-smi", environment={"PATH": path}), "the machine's own\n")
+
+
+def nvidias_own():
+    return os.environ.get("BITFUSION_NVIDIA_SMI") or shutil.which("nvidia-smi")
+
+
+class NvidiasOwnSmi(WithTwoGpus):
+    def setUp(self):
+        if not nvidias_own():
+            self.skipTest("SKIPPED, NOT TESTED: this machine has no nvidia-smi of NVIDIA's (BITFUSION_NVIDIA_SMI=path names one)")
+        super().setUp()
+
+    def own(self, *arguments, **more):
+        return self.under_run(*sanitizer_first(), nvidias_own(), *arguments, **more)
+
+    def test_the_table(self):
+        for gpus in ("1", "2"):
+            table = self.own(options=("-n", gpus, "-m", "1024"))
+            self.assertEqual(len(re.findall(r" 0MiB / +1024MiB \| +0% +Default \|", table)), int(gpus), table)
+            self.assertIn("No running processes found", table)
+
+    def test_one_of_the_gpus(self):
+        table = self.own("-i", "1")
+        self.assertEqual(len(re.findall(r" 0MiB / +1024MiB ", table)), 1, table)
+        self.assertRegex(table, r"\|   1  bitfusion Software GPU ")
+
+    def test_lists(self):
+        lines = self.own("-L").splitlines()
+        self.assertEqual(len(lines), 2, lines)
+        for index, line in enumerate(lines):
+            self.assertRegex(line, r"^GPU %d: bitfusion Software GPU \(UUID: GPU-[0-9a-f-]{36}\)$" % index)
+
+    def test_everything(self):
+        text = self.own("-q")
+        self.assertRegex(text, r"Attached GPUs +: 2\n")
+        self.assertEqual(len(re.findall(r" FB Memory Usage\n +Total +: 1024 MiB\n", text)), 2, text)
+        self.assertEqual(len(re.findall(r" Processes +: None\n", text)), 2, text)
+        # What nothing is known of must not be shown as a number.
+        self.assertNotRegex(text, r"(T\.Limit Temp|mV|Volt\w*|Graphics) +: 0\b")
+
+    def test_everything_as_xml(self):
+        log = xml.etree.ElementTree.fromstring(self.own("-q", "-x"))
+        self.assertEqual([gpu.findtext("fb_memory_usage/total") for gpu in log.findall("gpu")], ["1024 MiB"] * 2)
+        self.assertEqual([len(gpu.find("processes")) for gpu in log.findall("gpu")], [0, 0])
+
+    def test_queries(self):
+        self.assertEqual(self.own("--query-gpu=index,memory.total,memory.used,gom.current,temperature.gpu", "--format=csv,noheader"),
+                         "0, 1024 MiB, 0 MiB, [N/A], 30\n1, 1024 MiB, 0 MiB, [N/A], 30\n")
+        self.assertRegex(self.own("--query-compute-apps=pid,name,used_memory", "--format=csv"), r"^pid, process_name, used_gpu_memory \[MiB\]\n$")
+
+    def test_topology(self):
+        rows = [line.split() for line in self.own("topo", "-m").splitlines() if re.match(r"GPU\d\t", line)]
+        self.assertEqual([row[:3] for row in rows], [["GPU0", "X", "NODE"], ["GPU1", "NODE", "X"]])
+
+    def test_monitors(self):
+        for monitor in ("pmon", "dmon"):
+            rows = [line.split() for line in self.own(monitor, "-c", "1").splitlines() if not line.startswith("#")]
+            self.assertEqual([row[0] for row in rows], ["0", "1"], monitor)
+
+    def test_a_program_that_computes(self):
+        lines, *answers = self.program(HOLDS, environment={"NVIDIAS_OWN": nvidias_own()}).split("== ")
+        pid = lines.strip()
+        table, applications, processes, log = (answer.partition("\n")[2] for answer in answers)
+        self.assertRegex(table, r" 100MiB / +1024MiB ")
+        self.assertRegex(table, r"\|    0   N/A  N/A +%s +C +\S+ +100MiB \|" % pid)
+        self.assertEqual(applications, pid + ", 100 MiB\n")
+        self.assertRegex(processes, r"\n +0 +%s +C " % pid)
+        gpus = xml.etree.ElementTree.fromstring(log).findall("gpu")
+        self.assertEqual([[p.findtext("pid") for p in gpu.findall("processes/process_info")] for gpu in gpus], [[pid], []])
 
 
 if __name__ == "__main__":
