@@ -78,8 +78,9 @@ CUresult copy_arguments(const Kernel& kernel, const LaunchParameters& launch, st
                 return CUDA_ERROR_INVALID_VALUE;
         }
         if (kernel.parameter_bytes == 0) return CUDA_SUCCESS;
-        if (buffer == nullptr || bytes < kernel.parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
-        memcpy(to->data(), buffer, kernel.parameter_bytes);
+        if (buffer == nullptr || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
+        // A block may end early (driver 580): the parameters behind it are zeros.
+        memcpy(to->data(), buffer, std::min<size_t>(bytes, kernel.parameter_bytes));
         return CUDA_SUCCESS;
     }
     if (kernel.parameters.empty()) return CUDA_SUCCESS;

@@ -61,7 +61,7 @@ TEST_F(LaunchTest, PackedArguments) {
     uint32_t value = 0;
     ASSERT_EQ(cu.cuMemcpyDtoH_v2(&value, out, 4), CUDA_SUCCESS);
     EXPECT_EQ(value, 42u);
-    bytes = 4;
+    bytes = 0;
     EXPECT_EQ(cu.cuLaunchKernel(store, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, extra),
               CUDA_ERROR_INVALID_VALUE);
     void* parameters[] = {&address};

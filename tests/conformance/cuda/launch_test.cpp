@@ -127,6 +127,29 @@ TEST_F(Launch, FourThousandBytesOfParameters) {
     EXPECT_EQ(memory.words(), std::vector<uint32_t>{expected});
 }
 
+// Not documented, and what NCCL's launches do: it gives the parameters that its kernel reads, of 4 KiB.
+TEST_F(Launch, ABufferOfParametersMayEndEarly) {
+    struct {
+        CUdeviceptr out;
+        std::array<uint32_t, 1000> word;
+    } block{};
+    const Memory memory(4);
+    ASSERT_TRUE(memory.ok());
+    block.out = memory.at();
+    uint32_t expected = 0;
+    for (uint32_t i = 0; i < block.word.size(); ++i) block.word[i] = i < 100 ? i * i + 1 : 0xdead;
+    for (uint32_t i = 0; i < 100; ++i) expected += block.word[i];
+    std::size_t size = sizeof block.out + 100 * sizeof block.word[0];
+    std::array<void*, 5> extra{CU_LAUNCH_PARAM_BUFFER_POINTER, &block, CU_LAUNCH_PARAM_BUFFER_SIZE, &size,
+                               CU_LAUNCH_PARAM_END};
+    CU_OK(cuLaunchKernel, kernel("large_parameters"), 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, extra.data());
+    CU_OK(cuCtxSynchronize);
+    // What the driver leaves in the rest is its own affair.
+    if (is_software_gpu()) {
+        EXPECT_EQ(memory.words(), std::vector<uint32_t>{expected});
+    }
+}
+
 TEST_F(Launch, DynamicSharedMemory) {
     const Memory memory(512 * 4);
     ASSERT_TRUE(memory.ok());
