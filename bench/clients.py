@@ -99,7 +99,7 @@ def compared(rows, natives):
     for row, native in zip(rows, natives):
         row["of_native"] = row["rate"] / native["rate"]
         row["of_best"] = row["rate"] / best
-        row["of_linear"] = row["median_us"] / (rows[0]["median_us"] * row["clients"])
+        row["of_linear"] = row["median_us"] / (rows[0]["median_us"] * row["clients"] / rows[0]["clients"])
     return rows
 
 
@@ -118,6 +118,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=pathlib.Path, required=True)
     parser.add_argument("--most", type=int, default=64, help="clients at a time; a worker each, at most 256 in a lease")
+    parser.add_argument("--counts", default="", help="these numbers of clients instead of 1, 2, 4 ... up to --most: 1,8,64")
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--links", default="shm,tcp")
     parser.add_argument("--cases", default="read_4_bytes,launch")
@@ -131,7 +132,8 @@ def main():
     options = arguments()
     real = pathlib.Path("/dev/nvidiactl").exists()
     native_target = "lib:" + machine.find_driver() if real else "soft"
-    counts = [1 << power for power in range(options.most.bit_length()) if 1 << power <= options.most]
+    counts = ([int(count) for count in options.counts.split(",")] if options.counts else
+              [1 << power for power in range(options.most.bit_length()) if 1 << power <= options.most])
     tables = {}
     rows_of_machine = report.Rows(options.out)
     with machine.Manager(options.bundle, rows_of_machine, "real" if real else "soft") as manager:
