@@ -13,6 +13,7 @@ namespace bitfusion::worker {
 namespace {
 
 constexpr size_t kMostFields = 1024;  // NVML has about 300 field ids
+constexpr size_t kMostClocks = 1024;  // a GPU has about 150 steps
 
 }  // namespace
 
@@ -85,6 +86,16 @@ nvmlReturn_t Monitor::fields(size_t device, std::vector<nvmlFieldValue_t>* value
                                            values->data());
 }
 
+nvmlReturn_t Monitor::graphics_clocks(size_t device, unsigned memory_clock,
+                                      std::vector<unsigned>* clocks) const {
+    if (table_.nvmlDeviceGetSupportedGraphicsClocks == nullptr) return NVML_ERROR_NOT_SUPPORTED;
+    auto count = static_cast<unsigned>(clocks->size());
+    const nvmlReturn_t result = table_.nvmlDeviceGetSupportedGraphicsClocks(
+        devices_[device].handle, memory_clock, &count, clocks->data());
+    clocks->resize(std::min<size_t>(count, clocks->size()));
+    return result;
+}
+
 void serve(Session& s, const Frame& frame, const msg::MonitorOpen&) {
     msg::MonitorOpen::Reply reply;
     reply.result = s.monitor.start(s);
@@ -140,6 +151,19 @@ void serve(Session& s, const Frame& frame, const msg::MonitorFields& m) {
         reply.result = s.monitor.fields(m.device, &values);
     }
     reply.values = {reinterpret_cast<const uint8_t*>(values.data()), count * sizeof values[0]};
+    s.reply_with(frame, CUDA_SUCCESS, reply);
+}
+
+void serve(Session& s, const Frame& frame, const msg::MonitorClocks& m) {
+    msg::MonitorClocks::Reply reply;
+    reply.result = s.monitor.start(s);
+    std::vector<unsigned> clocks(kMostClocks);
+    if (reply.result == NVML_SUCCESS) {
+        if (m.device >= s.monitor.devices()) return s.peer_is_wrong(frame, "device");
+        reply.result = s.monitor.graphics_clocks(m.device, m.memory_clock, &clocks);
+    }
+    if (reply.result == NVML_SUCCESS)
+        reply.clocks = {reinterpret_cast<const uint8_t*>(clocks.data()), clocks.size() * sizeof clocks[0]};
     s.reply_with(frame, CUDA_SUCCESS, reply);
 }
 

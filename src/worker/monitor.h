@@ -38,6 +38,8 @@ class Monitor {
         std::vector<uint8_t> processes;
     };
     Memory memory(const Session& s, size_t device) const;
+    // `clocks` has the room for the most there may be, and gets as many as there are.
+    nvmlReturn_t graphics_clocks(size_t device, unsigned memory_clock, std::vector<unsigned>* clocks) const;
     nvmlReturn_t fields(size_t device, std::vector<nvmlFieldValue_t>* values) const;
 
   private:

@@ -44,6 +44,7 @@ TEST(HostileWatcher, AsksForWhatThereIsNot) {
     EXPECT_TRUE(ends_session(msg::MonitorFields{0, {}}));
     EXPECT_TRUE(ends_session(msg::MonitorFields{0, many}));
     EXPECT_TRUE(ends_session(msg::MonitorFields{2, one}));
+    EXPECT_TRUE(ends_session(msg::MonitorClocks{2, 0}));
 }
 
 TEST(HostileWatcher, MayAskWithoutOpeningAndWithoutAContext) {

@@ -2,7 +2,6 @@
 // nvmlDeviceGetSupportedMemoryClocks and nvmlDeviceGetRetiredPages_v2.
 #include <algorithm>
 
-#include "monitor_rows.gen.h"
 #include "nvml/lying_server.h"
 #include "nvml/watching.h"
 #include "wire/rows.h"
@@ -26,6 +25,11 @@ class OneAnswer {
   private:
     Bytes answer(const wire::RequestHead& head, const Bytes& body) const {
         if (head.id == msg::kId_MonitorOpen) return opened(head);
+        if (head.id == msg::kId_MonitorClocks) {
+            msg::MonitorClocks::Reply reply;
+            reply.clocks = row_;
+            return message(head, body_of(reply));
+        }
         wire::Reader reader(body);
         msg::MonitorRead asked;
         asked.decode(reader);
@@ -99,29 +103,67 @@ TEST(Lists, WithPartsOfElementsEndTheSession) {
     unsigned clocks[4] = {7, 7, 7, 7};
     unsigned count = 4;
     EXPECT_EQ(nvmlDeviceGetSupportedMemoryClocks(server.device, &count, clocks), NVML_ERROR_GPU_IS_LOST);
+    const OneAnswer other(Bytes(7));
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(other.device, 2619, &count, clocks),
+              NVML_ERROR_GPU_IS_LOST);
     EXPECT_EQ(count, 4u);
     EXPECT_EQ(clocks[0], 7u);
 }
 
-TEST(Lists, OfTheDriverTravelAsLongAsTheyAre) {
-    ManagementTable driver;
-    driver.nvmlDeviceGetSupportedMemoryClocks = [](nvmlDevice_t, unsigned* count, unsigned* clocks) {
-        if (*count < 2) return NVML_ERROR_INSUFFICIENT_SIZE;
-        *count = 2;
-        clocks[0] = 2619;
-        clocks[1] = 1593;
+// A driver with clocks: two of memory, and three of graphics with the first of them.
+class DriverWithClocks : public Watching {
+  protected:
+    DriverWithClocks() {
+        session_test::changed_management() = [](ManagementTable* driver) {
+            driver->nvmlDeviceGetSupportedMemoryClocks = [](nvmlDevice_t, unsigned* count, unsigned* clocks) {
+                return put({2619, 1593}, count, clocks);
+            };
+            driver->nvmlDeviceGetSupportedGraphicsClocks = [](nvmlDevice_t, unsigned memory, unsigned* count,
+                                                              unsigned* clocks) {
+                return memory == 2619 ? put({1980, 1965, 1950}, count, clocks) : NVML_ERROR_NOT_FOUND;
+            };
+        };
+    }
+    ~DriverWithClocks() override { session_test::changed_management() = nullptr; }
+
+  private:
+    static nvmlReturn_t put(std::initializer_list<unsigned> list, unsigned* count, unsigned* clocks) {
+        const bool fits = list.size() <= *count;
+        *count = static_cast<unsigned>(list.size());
+        if (!fits) return NVML_ERROR_INSUFFICIENT_SIZE;
+        std::copy(list.begin(), list.end(), clocks);
         return NVML_SUCCESS;
-    };
-    wire::RowWriter writer;
-    worker::read_rows(driver, MonitorGroup::kFacts, nullptr, nullptr, &writer);
-    wire::Reader reader(writer.bytes());
-    std::vector<wire::Row> rows;
-    ASSERT_TRUE(wire::decode(reader, kMonitorRows[static_cast<size_t>(MonitorGroup::kFacts)], &rows));
-    EXPECT_EQ(std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.result == 0; }), 1);
-    const auto found =
-        std::find_if(rows.begin(), rows.end(), [](const auto& row) { return row.result == 0; });
-    ASSERT_NE(found, rows.end());
-    EXPECT_EQ(found->bytes, session_test::words(2619u, 1593u));
+    }
+};
+
+TEST_F(DriverWithClocks, TheirListsTravelAsLongAsTheyAre) {
+    unsigned clocks[8] = {};
+    unsigned count = 8;
+    ASSERT_EQ(nvmlDeviceGetSupportedMemoryClocks(device_, &count, clocks), NVML_SUCCESS);
+    EXPECT_EQ(count, 2u);
+    EXPECT_EQ(clocks[1], 1593u);
+    count = 3;
+    ASSERT_EQ(nvmlDeviceGetSupportedGraphicsClocks(second_, 2619, &count, clocks), NVML_SUCCESS);
+    EXPECT_EQ(count, 3u);
+    EXPECT_EQ(clocks[2], 1950u);
+    count = 2;
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(device_, 2619, &count, clocks),
+              NVML_ERROR_INSUFFICIENT_SIZE);
+    EXPECT_EQ(count, 3u);
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(device_, 7, &count, clocks), NVML_ERROR_NOT_FOUND);
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(device_, 2619, nullptr, clocks),
+              NVML_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(device_, 2619, &count, nullptr),
+              NVML_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(nullptr, 2619, &count, clocks),
+              NVML_ERROR_INVALID_ARGUMENT);
+}
+
+TEST_F(Watching, TheSoftwareGpuHasNoClocks) {
+    unsigned clock = 0;
+    unsigned count = 1;
+    EXPECT_EQ(nvmlDeviceGetSupportedMemoryClocks(device_, &count, &clock), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(nvmlDeviceGetSupportedGraphicsClocks(device_, 1, &count, &clock), NVML_ERROR_NOT_SUPPORTED);
 }
 
 }  // namespace

@@ -47,6 +47,11 @@ uint64_t& mapped_memory() {
     return bytes;
 }
 
+std::function<void(ManagementTable*)>& changed_management() {
+    static std::function<void(ManagementTable*)> change;
+    return change;
+}
+
 std::string& image_folder() {
     static std::string folder;
     return folder;
@@ -87,7 +92,11 @@ void Server::serve(std::unique_ptr<link::Link> end) {
         session.report_to(&census_);
         session.lane_copies.lanes.open_door(std::move(door_), {});
         session.images.open(image_folder(), 1 << 20);
-        session.monitor.open_with([](ManagementTable* table) { return soft::open_soft_management(table); });
+        session.monitor.open_with([](ManagementTable* table) {
+            Status opened = soft::open_soft_management(table);
+            if (opened && changed_management()) changed_management()(table);
+            return opened;
+        });
         {
             const std::lock_guard<std::mutex> guard(lock_);
             session_ = &session;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "driver_table.gen.h"
 #include "link/link.h"
+#include "nvml_table.gen.h"
 #include "worker/census.h"
 #include "worker/session.h"
 
@@ -30,6 +32,10 @@ void quiet();
 
 // What the workers of this process may take for mirrors, for the tests that set it; bytes.
 uint64_t& mapped_memory();
+
+// What the workers of this process have for NVML, changed by the tests that set it; empty: the software
+// GPU's.
+std::function<void(ManagementTable*)>& changed_management();
 
 // Where the workers of this process keep code images, for the tests that set it; empty: nowhere.
 std::string& image_folder();

@@ -9,3 +9,5 @@ message("MonitorMemory", "call", "u32 device", "i32 result, u64 total, u64 used,
         doc="Memory of the partition in bytes, and which programs of the lease use it (wire/rows.h).")
 message("MonitorFields", "call", "u32 device, bytes asked", "i32 result, bytes values",
         doc="nvmlDeviceGetFieldValues: an array of nvmlFieldValue_t with field and scope filled in; the same array with answers.")
+message("MonitorClocks", "call", "u32 device, u32 memory_clock", "i32 result, bytes clocks",
+        doc="nvmlDeviceGetSupportedGraphicsClocks: the graphics clocks that go with a memory clock, in MHz, one u32 each.")

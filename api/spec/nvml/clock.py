@@ -23,7 +23,7 @@ fn("""nvmlReturn_t nvmlDeviceGetSupportedMemoryClocks(nvmlDevice_t device, unsig
    snapshot("facts"), clocksMHz=out_list("count", 64))
 fn("""nvmlReturn_t nvmlDeviceGetSupportedGraphicsClocks(nvmlDevice_t device, unsigned int memoryClockMHz, unsigned
    int *count, unsigned int *clocksMHz)""",
-   refused("no program is known to read it"))
+   local())
 fn("""nvmlReturn_t nvmlDeviceGetAutoBoostedClocksEnabled(nvmlDevice_t device, nvmlEnableState_t *isEnabled,
    nvmlEnableState_t *defaultIsEnabled)""",
    snapshot("reading"), isEnabled=out(), defaultIsEnabled=out())
