@@ -10,11 +10,12 @@
 
 namespace bitfusion::client {
 
-size_t CopyThreads::usual() {
+size_t usable_cores() {
     cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 0;
-    return std::min<size_t>(static_cast<size_t>(CPU_COUNT(&cores)) / 4, 4);
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? static_cast<size_t>(CPU_COUNT(&cores)) : 1;
 }
+
+size_t CopyThreads::usual() { return std::min<size_t>(usable_cores() / 4, 4); }
 
 void CopyThreads::copy(Job* job) {
     {

@@ -13,6 +13,9 @@
 
 namespace bitfusion::client {
 
+// The cores that this process may run on; 1 when the system does not say.
+size_t usable_cores();
+
 class CopyThreads {
   public:
     static constexpr size_t kMost = 16;

@@ -15,6 +15,7 @@ namespace {
 
 struct State {
     unsigned flags = 0;
+    CUcontext context = nullptr;
     uint64_t mark = 0;  // of the last record; 0: never recorded
     bool reached = true;
     bool captured = false;
@@ -68,6 +69,7 @@ CUresult cuEventCreate(CUevent* phEvent, unsigned int Flags) {
     const std::lock_guard<std::mutex> lock(events().lock);
     State& state = events().states[*phEvent];
     state.flags = Flags;
+    state.context = current_context();
     state.shared = shared;
     return CUDA_SUCCESS;
 }
@@ -76,6 +78,7 @@ void remember_opened_event(CUevent event) {
     const std::lock_guard<std::mutex> lock(events().lock);
     State& state = events().states[event];
     state.flags = CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
+    state.context = current_context();
     state.shared = true;
 }
 
@@ -91,14 +94,17 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
     if ((flags & ~static_cast<unsigned>(CU_EVENT_RECORD_EXTERNAL)) != 0) return CUDA_ERROR_INVALID_VALUE;
     const CUstream stream = resolve_stream(hStream);
     const bool captured = is_capturing(stream);
+    CUcontext owner = nullptr;  // asked for only where there may be a choice
+    if (several_contexts() && cuStreamGetCtx(stream, &owner) != CUDA_SUCCESS) owner = nullptr;
     msg::EventRecord m{wire_name(hEvent), wire_name(stream), flags, captured ? 1u : 0u, 0};
     bool shared = false;
     {
         const std::lock_guard<std::mutex> lock(events().lock);
         const auto found = events().states.find(hEvent);
         if (found == events().states.end()) return CUDA_ERROR_INVALID_HANDLE;
-        m.mark = ++events().last_mark;
         State& state = found->second;
+        if (owner != nullptr && owner != state.context) return CUDA_ERROR_INVALID_HANDLE;
+        m.mark = ++events().last_mark;
         state.captured = captured;
         state.status = CUDA_SUCCESS;
         shared = state.shared && !captured;

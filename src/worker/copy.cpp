@@ -7,6 +7,7 @@
 #include "wire/block.h"
 #include "worker/graph_node.h"
 #include "worker/session.h"
+#include "worker/stream_mark.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
@@ -157,9 +158,8 @@ CUresult copy_pages(Session& s, const Frame& frame, CUdeviceptr target, CUdevice
 
 std::function<CUresult()> Session::when_reached(CUstream stream, CUresult* result) {
     CUevent event = nullptr;
-    *result = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
+    *result = mark_stream(driver, stream, &event);
     if (*result != CUDA_SUCCESS) return {};
-    *result = driver.cuEventRecord(event, stream);
     return [this, event] {
         const CUresult state = driver.cuEventQuery(event);
         if (state != CUDA_ERROR_NOT_READY) driver.cuEventDestroy_v2(event);

@@ -6,6 +6,7 @@
 #include "worker/graph_plan.h"
 #include "worker/kept.h"
 #include "worker/session.h"
+#include "worker/stream_mark.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
@@ -97,10 +98,9 @@ void serve(Session& s, const Frame& frame, const msg::GraphLaunch& m) {
         }
     }
     if (result == CUDA_SUCCESS && s.is_capturing(stream)) result = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    if (result == CUDA_SUCCESS) result = s.driver.cuEventCreate(&run->done, CU_EVENT_DISABLE_TIMING);
     if (result == CUDA_SUCCESS) result = s.driver.cuGraphLaunch(exec, stream);
     const bool launched = result == CUDA_SUCCESS;
-    if (launched) result = s.driver.cuEventRecord(run->done, stream);
+    if (launched) result = mark_stream(s.driver, stream, &run->done);
     for (size_t i = 0; i < marks.size(); i += 2) {
         const uint64_t name = marks[i];
         const uint64_t mark = marks[i + 1];

@@ -1,5 +1,7 @@
 #include "worker/staging.h"
 
+#include "worker/stream_mark.h"
+
 namespace bitfusion::worker {
 
 Staging::Buffer* Staging::try_acquire(CUresult* result, bool more) {
@@ -26,12 +28,10 @@ Staging::Buffer* Staging::try_acquire(CUresult* result, bool more) {
 }
 
 CUresult Staging::release_after(Buffer* buffer, CUstream stream, uint64_t context) {
-    CUresult result = CUDA_SUCCESS;
     // An event belongs to the context in which it was made; the stream's may be another one since.
     if (buffer->used_until != nullptr) driver_->cuEventDestroy_v2(buffer->used_until);
     buffer->used_until = nullptr;
-    result = driver_->cuEventCreate(&buffer->used_until, CU_EVENT_DISABLE_TIMING);
-    if (result == CUDA_SUCCESS) result = driver_->cuEventRecord(buffer->used_until, stream);
+    const CUresult result = mark_stream(*driver_, stream, &buffer->used_until);
     buffer->context = context;
     buffer->in_flight = result == CUDA_SUCCESS;
     buffer->busy = false;

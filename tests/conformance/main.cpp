@@ -24,6 +24,7 @@ Status open_target(std::string_view name) {
     constexpr std::string_view kLibrary = "lib:";
     constexpr std::string_view kSoft = "soft:";
     soft::SoftOptions options;
+    options.gpus = 2;
     if (name == "soft") return soft::open_soft_device(options, &table);
     if (name.size() == kSoft.size() + 3 && name.starts_with(kSoft) && name[6] == '.') {  // soft:9.0
         options.cc_major = name[5] - '0';

@@ -149,6 +149,7 @@ TEST_F(StreamOrder, KernelsOfTwoStreamsRunAtOnce) {
     const CUfunction meet = module.function("meet");
     const Memory words(16);
     CU_OK(cuMemsetD32_v2, words.at(), 0, 4);
+    CU_OK(cuStreamSynchronize, nullptr);  // streams that do not block do not wait for it
     const Stream first;
     const Stream second;
     ASSERT_EQ(launch(meet, {}, first, words.at(), 0u), CUDA_SUCCESS);
