@@ -4,6 +4,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "client/device.h"
 #include "wire/names.h"
 
 namespace bitfusion::client {
@@ -55,6 +56,8 @@ bool publish_functions(std::span<const uint8_t> facts, uint64_t owner, std::vect
         made->symbol = std::move(f.symbol);
         made->parameters = std::move(f.parameters);
         made->attributes = std::move(f.attributes);
+        if (wire::kind_of(f.name) == wire::Kind::kKernel && device_count() > 1)
+            made->on_further_devices.assign(static_cast<size_t>(device_count() - 1), made->attributes);
         for (const auto& p : made->parameters) {
             if (p.offset < made->parameter_bytes)
                 return false;  // parameters stand in order and do not overlap

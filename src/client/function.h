@@ -17,12 +17,15 @@
 
 namespace bitfusion::client {
 
+using AttributeFacts = std::vector<wire::AttributeFact>;
+
 struct Function {
     uint64_t name = 0;
     uint64_t owner = 0;  // module or library
     std::string symbol;
     std::vector<wire::FunctionFacts::Parameter> parameters;
-    std::vector<wire::AttributeFact> attributes;
+    AttributeFacts attributes;
+    std::vector<AttributeFacts> on_further_devices;  // of a kernel: what may be set on each by itself
     size_t parameter_bytes = 0;
     std::atomic<uint64_t> function{0};  // of a kernel: its CUfunction's name once asked for
 };
@@ -47,24 +50,30 @@ inline Function* function_of(const void* handle) {
 bool publish_functions(std::span<const uint8_t> facts, uint64_t owner, std::vector<Function*>* published);
 void unpublish_functions(uint64_t owner);
 
-inline CUresult attribute_of(const Function& function, int attribute, int* value) {
-    if (attribute < 0 || static_cast<size_t>(attribute) >= function.attributes.size())
-        return CUDA_ERROR_INVALID_VALUE;
-    const wire::AttributeFact& fact = function.attributes[static_cast<size_t>(attribute)];
+inline CUresult attribute_of(const AttributeFacts& facts, int attribute, int* value) {
+    if (attribute < 0 || static_cast<size_t>(attribute) >= facts.size()) return CUDA_ERROR_INVALID_VALUE;
+    const wire::AttributeFact& fact = facts[static_cast<size_t>(attribute)];
     if (fact.result == CUDA_SUCCESS) *value = fact.value;
     return static_cast<CUresult>(fact.result);
 }
+inline CUresult attribute_of(const Function& function, int attribute, int* value) {
+    return attribute_of(function.attributes, attribute, value);
+}
+// A kernel's on one device, which is one of the session's.
+inline AttributeFacts* facts_on(Function* kernel, CUdevice device) {
+    const auto further = static_cast<size_t>(device) - 1;
+    return device > 0 && further < kernel->on_further_devices.size() ? &kernel->on_further_devices[further]
+                                                                     : &kernel->attributes;
+}
 // Sets an attribute on the server unless it has this value already.
 template <typename Set>
-CUresult set_attribute(Function* function, int attribute, int value, const Set& set) {
+CUresult set_attribute(AttributeFacts* facts, int attribute, int value, const Set& set) {
     int now = 0;
-    if (attribute_of(*function, attribute, &now) == CUDA_SUCCESS && now == value) return CUDA_SUCCESS;
+    if (attribute_of(*facts, attribute, &now) == CUDA_SUCCESS && now == value) return CUDA_SUCCESS;
     const CUresult result = set();
     // Libraries also set attributes that no header names; those are not kept.
-    if (result == CUDA_SUCCESS && attribute >= 0 &&
-        static_cast<size_t>(attribute) < function->attributes.size()) {
-        function->attributes[static_cast<size_t>(attribute)] = {CUDA_SUCCESS, value};
-    }
+    if (result == CUDA_SUCCESS && attribute >= 0 && static_cast<size_t>(attribute) < facts->size())
+        (*facts)[static_cast<size_t>(attribute)] = {CUDA_SUCCESS, value};
     return result;
 }
 // Answers that depend on a function's attributes are forgotten (occupancy.cpp).

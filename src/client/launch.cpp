@@ -77,9 +77,13 @@ CUresult check_cooperative(CUfunction handle, const Shape& shape);
 // More dynamic shared memory than this handle's facts allow: it may have been set through another handle of
 // the same kernel, or the launch is refused. The one who launches learns it, at the price of one round trip
 // the first time.
-bool needs_confirmation(const Function& f, const Shape& s) {
+AttributeFacts* facts_here(Function* f) {
+    return f->on_further_devices.empty() ? &f->attributes : facts_on(f, current_device());
+}
+bool needs_confirmation(Function* f, const Shape& s) {
     int most = 0;
-    return attribute_of(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &most) == CUDA_SUCCESS &&
+    return attribute_of(*facts_here(f), CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &most) ==
+               CUDA_SUCCESS &&
            s.shared_bytes > static_cast<unsigned>(most);
 }
 CUresult confirm(Function* f, const Shape& s) {
@@ -87,7 +91,7 @@ CUresult confirm(Function* f, const Shape& s) {
     const CUresult result =
         remote::cuCtxGetCacheConfig(&unused);  // returns the launch's error, if it had one
     if (result == CUDA_SUCCESS)
-        f->attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES].value =
+        (*facts_here(f))[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES].value =
             static_cast<int>(s.shared_bytes);
     return result;
 }
@@ -121,7 +125,7 @@ CUresult launch(CUfunction handle, const Shape& shape, CUstream stream, void** p
         w.put(static_cast<uint64_t>(arguments.bytes));
         arguments.pack(*f, w);
     });
-    return posted == CUDA_SUCCESS && needs_confirmation(*f, shape) ? confirm(f, shape) : posted;
+    return posted == CUDA_SUCCESS && needs_confirmation(f, shape) ? confirm(f, shape) : posted;
 }
 
 // A cooperative grid must be resident at once.

@@ -246,23 +246,26 @@ CUresult cuKernelGetLibrary(CUlibrary* pLib, CUkernel kernel) {
 }
 
 CUresult cuKernelGetAttribute(int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev) {
-    const Function* k = function_of(kernel);
+    Function* k = function_of(kernel);
     if (pi == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (k == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (device_facts(dev) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-    return attribute_of(*k, attrib, pi);
+    return attribute_of(*facts_on(k, dev), attrib, pi);
 }
 
 CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
     Function* k = function_of(kernel);
     if (k == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    const CUresult result = set_attribute(k, attrib, val, [&] {
+    if (device_facts(dev) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    const CUresult result = set_attribute(facts_on(k, dev), attrib, val, [&] {
         forget_occupancy();
         return remote::cuKernelSetAttribute(attrib, val, kernel, dev);
     });
-    // What is set on a kernel holds for its function too.
+    // What is set on a kernel holds for its function too: for the one of this device, and with several
+    // contexts that is not known here.
     Function* f = function_of(reinterpret_cast<const void*>(k->function.load()));
-    if (result == CUDA_SUCCESS && f != nullptr) set_attribute(f, attrib, val, [] { return CUDA_SUCCESS; });
+    if (result == CUDA_SUCCESS && f != nullptr && !several_contexts())
+        set_attribute(&f->attributes, attrib, val, [] { return CUDA_SUCCESS; });
     return result;
 }
 

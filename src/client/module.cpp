@@ -171,7 +171,7 @@ CUresult cuFuncGetAttribute(int* pi, CUfunction_attribute attrib, CUfunction hfu
 CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) {
     Function* function = function_of(hfunc);
     if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    return set_attribute(function, attrib, value, [&] {
+    return set_attribute(&function->attributes, attrib, value, [&] {
         forget_occupancy();
         return remote::cuFuncSetAttribute(hfunc, attrib, value);
     });

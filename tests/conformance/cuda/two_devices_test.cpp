@@ -184,6 +184,36 @@ TEST_F(TwoDevices, CopiesGoOnStreamsOfTheOther) {
     }
 }
 
+// cuKernelSetAttribute: "the attribute of a kernel for the requested device"; a function is of one context.
+TEST_F(TwoDevices, AttributesOfAKernelAreSetOnEach) {
+    CUlibrary library = nullptr;
+    CU_OK(cuLibraryLoadData, &library, kKernels, nullptr, nullptr, 0u, nullptr, nullptr, 0u);
+    CUkernel kernel = nullptr;
+    CU_OK(cuLibraryGetKernel, &kernel, library, "shared_last");
+    const int most = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    constexpr auto kShared = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    int before = 0;
+    CU_OK(cuKernelGetAttribute, &before, kShared, kernel, 1);
+    CU_OK(cuKernelSetAttribute, kShared, most, kernel, 0);
+    int value = 0;
+    CU_OK(cuKernelGetAttribute, &value, kShared, kernel, 1);
+    EXPECT_EQ(value, before) << "it was set on the first alone";
+    CU_OK(cuKernelSetAttribute, kShared, most, kernel, 1);
+    for (const Side& side : sides_) {
+        CU_OK(cuCtxSetCurrent, side.context);
+        CUfunction function = nullptr;
+        CU_OK(cuKernelGetFunction, &function, kernel);
+        ASSERT_EQ(launch(function, {.shared_bytes = static_cast<unsigned>(most)}, side.stream, side.memory,
+                         static_cast<uint32_t>(most), 77u),
+                  CUDA_SUCCESS);
+        uint32_t got = 0;
+        CU_OK(cuMemcpyDtoHAsync_v2, &got, side.memory, size_t{4}, side.stream);
+        CU_OK(cuStreamSynchronize, side.stream);
+        EXPECT_EQ(got, 77u);
+    }
+    CU_OK(cuLibraryUnload, library);
+}
+
 // "It is a launch failure if a kernel is launched to a stream that is not associated to the current device";
 // cuda.h's "cudaEventRecord() will fail if the input event and input stream are associated to different
 // devices."
