@@ -59,6 +59,15 @@ nvmlReturn_t pci_of(nvmlDevice_t device, nvmlPciInfo_t* pci) {
     return NVML_SUCCESS;
 }
 
+nvmlReturn_t whole_pci_of(nvmlDevice_t device, nvmlPciInfoExt_t* pci) {
+    const unsigned version = pci->version;  // the worker asks for the only one
+    *pci = {};
+    pci->version = version;
+    pci->bus = static_cast<unsigned>(gpu_of(device).pci_bus());
+    snprintf(pci->busId, sizeof pci->busId, "00000000:%02X:00.0", pci->bus);
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t memory_of(nvmlDevice_t device, nvmlMemory_t* memory) {
     const Gpu& gpu = gpu_of(device);
     *memory = {};
@@ -119,6 +128,7 @@ void fill_facts(ManagementTable* t) {
     };
     t->nvmlDeviceGetUUID = uuid_of;
     t->nvmlDeviceGetPciInfo_v3 = pci_of;
+    t->nvmlDeviceGetPciInfoExt = whole_pci_of;
     t->nvmlDeviceGetCudaComputeCapability = capability_of;
     t->nvmlDeviceGetMinorNumber = [](nvmlDevice_t device, unsigned* minor) {
         *minor = static_cast<unsigned>(gpu_of(device).ordinal());
