@@ -8,6 +8,7 @@
 # Installs the Debian packages that are missing (as root or with sudo), then builds into build/, build-address/ or
 # build-thread/. Reports stay in <build folder>/reports.
 # BITFUSION_BUILD=<folder> takes a build that exists and installs nothing.
+# BITFUSION_NVIDIA_SMI=<path> names NVIDIA's nvidia-smi, where it is not in PATH: it is run against the software GPU.
 # BITFUSION_CMAKE_ARGS goes to the first configuration: -DBITFUSION_NVCC=OFF does without an nvcc that is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -1,6 +1,7 @@
 // nvmlInternalGetExportTable: the table of private functions that NVIDIA's nvidia-smi asks for. No header
 // describes it; what is known comes from NVIDIA's published stand-in of NVML for release 580, and from what
-// nvidia-smi 535 passes and shows. Nothing that a caller passes is trusted: caller_memory.h.
+// nvidia-smi 535 and 550 pass and show: a slot that a release brings keeps its number. Nothing that a caller
+// passes is trusted (caller_memory.h).
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -25,6 +26,8 @@ constexpr size_t kComputeProcesses = 213;
 constexpr size_t kGraphicsProcesses = 214;
 constexpr size_t kMpsProcesses = 215;
 constexpr size_t kHostPcieGeneration = 230;
+constexpr size_t kTemperatureMargin = 240;
+constexpr size_t kAddressingMode = 242;
 constexpr unsigned kNoInstance = 0xffffffff;
 
 constexpr unsigned char kOfNvidiaSmi[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c, 0x4e,
@@ -134,6 +137,25 @@ nvmlReturn_t host_pcie_generation(nvmlDevice_t device, unsigned* generation) try
     return caught("nvidia-smi: PCIe generation");
 }
 
+// How many degrees warmer the GPU may become.
+nvmlReturn_t temperature_margin(nvmlDevice_t device, int* margin) try {
+    nvmlMarginTemperature_t found{};
+    found.version = sizeof found | 1u << 24;
+    const nvmlReturn_t result = snapshot::nvmlDeviceGetMarginTemperature(device, &found);
+    return result == NVML_SUCCESS ? give(margin, found.marginTemperature) : result;
+} catch (...) {
+    return caught("nvidia-smi: temperature");
+}
+
+nvmlReturn_t addressing_mode(nvmlDevice_t device, unsigned* mode) try {
+    nvmlDeviceAddressingMode_t found{};
+    found.version = sizeof found | 1u << 24;
+    const nvmlReturn_t result = snapshot::nvmlDeviceGetAddressingMode(device, &found);
+    return result == NVML_SUCCESS ? give(mode, found.value) : result;
+} catch (...) {
+    return caught("nvidia-smi: addressing mode");
+}
+
 // What concerns no device is acknowledged: nvidia-smi gives up on an error there. What asks something of a
 // device is not known: nvidia-smi shows N/A for it, but believes a count that was left as it was.
 nvmlReturn_t answer_unknown(const char* name, const void* first, void* second) {
@@ -168,6 +190,8 @@ const Table& table_of_nvidia_smi() {
         t[kComputeProcesses] = reinterpret_cast<const void*>(&compute_processes);
         t[kGraphicsProcesses] = t[kMpsProcesses] = reinterpret_cast<const void*>(&no_processes);
         t[kHostPcieGeneration] = reinterpret_cast<const void*>(&host_pcie_generation);
+        t[kTemperatureMargin] = reinterpret_cast<const void*>(&temperature_margin);
+        t[kAddressingMode] = reinterpret_cast<const void*>(&addressing_mode);
         return t;
     }();
     return table;

@@ -1,8 +1,9 @@
 // The private table of nvidia-smi. Expectations: NVIDIA's published stand-in of NVML (release 580.65), and
-// what nvidia-smi 535 passes. Callers pass whatever they like: nothing may fault.
+// what nvidia-smi 535 and 550 pass. Callers pass whatever they like: nothing may fault.
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/log.h"
@@ -36,7 +37,8 @@ nvmlReturn_t call(size_t slot, Arguments... arguments) {
 }
 
 bool is_known(size_t slot) {
-    return slot == 23 || slot == 72 || slot == 81 || (slot >= 213 && slot <= 215) || slot == 230;
+    constexpr size_t kKnown[] = {23, 72, 81, 213, 214, 215, 230, 240, 242};
+    return std::find(std::begin(kKnown), std::end(kKnown), slot) != std::end(kKnown);
 }
 
 // A page that can be read only.
@@ -174,6 +176,68 @@ TEST_F(Watching, TheHostsPcieGenerationTakesTwoArguments) {
     EXPECT_EQ(call(230, device_, &generation, &stale), NVML_ERROR_NOT_SUPPORTED);
     EXPECT_EQ(stale, 7u);
     EXPECT_EQ(call(230, nullptr, &generation, &stale), NVML_ERROR_INVALID_ARGUMENT);
+}
+
+TEST_F(Watching, NoArgumentsMakeASlotFault) {
+    const ReadOnly page;
+    const void* const own_table = table();
+    for (size_t slot = 1; slot < slots(); ++slot) {
+        for (const void* const first : {static_cast<const void*>(device_), static_cast<const void*>(wild(0)),
+                                        static_cast<const void*>(wild(0x660de0ae43c80)), own_table}) {
+            for (unsigned* const second : {wild(0), wild(0x22), wild(~uintptr_t{0}), page.number()}) {
+                for (unsigned* const third : {wild(0), wild(0x22), wild(~uintptr_t{7}), page.number()}) {
+                    const nvmlReturn_t result = call(slot, first, second, third, third);
+                    if (is_known(slot)) continue;  // page.number() is a capacity of 0, too
+                    EXPECT_EQ(result, first == device_ ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS) << slot;
+                }
+            }
+        }
+    }
+}
+
+// A driver that knows more than the software GPU.
+class DriverWithReadings : public Watching {
+  protected:
+    DriverWithReadings() {
+        session_test::changed_management() = [](ManagementTable* driver) {
+            driver->nvmlDeviceGetMarginTemperature = [](nvmlDevice_t, nvmlMarginTemperature_t* margin) {
+                margin->marginTemperature = -7;
+                return NVML_SUCCESS;
+            };
+            driver->nvmlDeviceGetAddressingMode = [](nvmlDevice_t, nvmlDeviceAddressingMode_t* mode) {
+                mode->value = NVML_DEVICE_ADDRESSING_MODE_ATS;
+                return NVML_SUCCESS;
+            };
+            driver->nvmlDeviceGetMaxPcieLinkGeneration = [](nvmlDevice_t, unsigned* generation) {
+                *generation = 5;
+                return NVML_SUCCESS;
+            };
+        };
+    }
+    ~DriverWithReadings() override { session_test::changed_management() = nullptr; }
+};
+
+TEST_F(DriverWithReadings, SlotsWithAPublicTwinSayTheSame) {
+    int margin = 0;
+    EXPECT_EQ(call(240, device_, &margin), NVML_SUCCESS);
+    EXPECT_EQ(margin, -7);
+    unsigned mode = 0;
+    EXPECT_EQ(call(242, device_, &mode), NVML_SUCCESS);
+    EXPECT_EQ(mode, static_cast<unsigned>(NVML_DEVICE_ADDRESSING_MODE_ATS));
+    unsigned generation = 0;
+    EXPECT_EQ(call(230, device_, &generation), NVML_SUCCESS);
+    EXPECT_EQ(generation, 5u);
+    for (const size_t slot : {size_t{230}, size_t{240}, size_t{242}}) {
+        EXPECT_EQ(call(slot, device_, wild(0x50)), NVML_ERROR_INVALID_ARGUMENT) << slot;
+        EXPECT_EQ(call(slot, nullptr, &generation), NVML_ERROR_INVALID_ARGUMENT) << slot;
+    }
+}
+
+TEST_F(Watching, WhatTheSoftwareGpuHasNotIsNotSupported) {
+    unsigned value = 7;
+    EXPECT_EQ(call(240, device_, &value), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(call(242, device_, &value), NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(value, 7u);
 }
 
 // A server whose first GPU three programs use.
