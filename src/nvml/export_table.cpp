@@ -70,6 +70,7 @@ unsigned path_between_devices(const std::string& one, const std::string& other) 
 }
 
 nvmlReturn_t path_between(const char* one, const char* other, unsigned* path) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     std::string first;
     std::string second;
     if (!text_of_caller(one, &first) || !text_of_caller(other, &second))
@@ -81,6 +82,7 @@ nvmlReturn_t path_between(const char* one, const char* other, unsigned* path) tr
 
 // Whether dmon and pmon may show the device: all that a lease has can be.
 nvmlReturn_t can_be_monitored(nvmlDevice_t device, unsigned* answer) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     return is_device(device) ? give(answer, 1u) : NVML_ERROR_INVALID_ARGUMENT;
 } catch (...) {
     return caught("nvidia-smi: monitoring");
@@ -107,6 +109,7 @@ NamedProcess named(const wire::ProcessFact& fact) {
 
 // As many as there is room for.
 nvmlReturn_t compute_processes(nvmlDevice_t device, unsigned* count, NamedProcess* entries) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     unsigned room = 0;
     if (!copy_if_possible(&room, count, sizeof room) || (room != 0 && entries == nullptr))
         return NVML_ERROR_INVALID_ARGUMENT;
@@ -124,12 +127,14 @@ nvmlReturn_t compute_processes(nvmlDevice_t device, unsigned* count, NamedProces
 
 // Programs of a lease draw nothing and are no clients of MPS.
 nvmlReturn_t no_processes(nvmlDevice_t device, unsigned* count, NamedProcess*) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     return is_device(device) ? give(count, 0u) : NVML_ERROR_INVALID_ARGUMENT;
 } catch (...) {
     return caught("nvidia-smi: processes");
 }
 
 nvmlReturn_t host_pcie_generation(nvmlDevice_t device, unsigned* generation) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     unsigned found = 0;
     const nvmlReturn_t result = snapshot::nvmlDeviceGetMaxPcieLinkGeneration(device, &found);
     return result == NVML_SUCCESS ? give(generation, found) : result;
@@ -139,6 +144,7 @@ nvmlReturn_t host_pcie_generation(nvmlDevice_t device, unsigned* generation) try
 
 // How many degrees warmer the GPU may become.
 nvmlReturn_t temperature_margin(nvmlDevice_t device, int* margin) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     nvmlMarginTemperature_t found{};
     found.version = sizeof found | 1u << 24;
     const nvmlReturn_t result = snapshot::nvmlDeviceGetMarginTemperature(device, &found);
@@ -148,6 +154,7 @@ nvmlReturn_t temperature_margin(nvmlDevice_t device, int* margin) try {
 }
 
 nvmlReturn_t addressing_mode(nvmlDevice_t device, unsigned* mode) try {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
     nvmlDeviceAddressingMode_t found{};
     found.version = sizeof found | 1u << 24;
     const nvmlReturn_t result = snapshot::nvmlDeviceGetAddressingMode(device, &found);

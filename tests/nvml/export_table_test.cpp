@@ -157,6 +157,18 @@ TEST_F(Watching, WhatCannotBeANumberIsNotWritten) {
     EXPECT_EQ(own, 0u);
 }
 
+TEST_F(Watching, KnownSlotsNeedInit) {
+    ASSERT_EQ(nvmlShutdown(), NVML_SUCCESS);
+    unsigned value = 7;
+    for (size_t slot = 1; slot < slots(); ++slot) {
+        if (!is_known(slot) || slot == 81) continue;
+        EXPECT_EQ(call(slot, device_, &value, nullptr), NVML_ERROR_UNINITIALIZED) << slot;
+    }
+    nvmlDevice_t device = nullptr;
+    EXPECT_EQ(call(81, 0u, &device, 0x22u), NVML_ERROR_UNINITIALIZED);
+    EXPECT_EQ(value, 7u);
+}
+
 TEST_F(Watching, AWatcherAloneIsInNoProcessList) {
     for (size_t slot = 213; slot <= 215; ++slot) {
         unsigned count = 5;
