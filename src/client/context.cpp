@@ -39,7 +39,6 @@ struct State {
     std::mutex lock;
     std::map<CUcontext, Created> created;
     Primary primaries[kMostDevices];
-    std::atomic<int> made{0};  // contexts ever
 };
 
 State& state() {
@@ -103,7 +102,7 @@ CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
     {
         const std::lock_guard<std::mutex> lock(state().lock);
         state().created[*context] = {device, flags};
-        ++state().made;
+        ++g_contexts_made;
     }
     t_contexts.stack.push_back(*context);
     settle();
@@ -131,8 +130,6 @@ bool device_of(CUcontext context, CUdevice* device) {
     return true;
 }
 
-bool several_contexts() { return state().made.load(std::memory_order_relaxed) > 1; }
-
 uint64_t id_of(CUcontext context) { return reinterpret_cast<uint64_t>(context) & 0xffffffffu; }
 
 void forget_contexts() {
@@ -140,7 +137,7 @@ void forget_contexts() {
     settle();
     const std::lock_guard<std::mutex> lock(state().lock);
     state().created.clear();
-    state().made = 0;
+    g_contexts_made = 0;
     for (Primary& p : state().primaries) {
         p.retained = 0;
         p.flags = 0;
@@ -165,7 +162,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
         // That one flag is kept here: it is the client who waits.
         primary->flags = flags | (primary->flags & CU_CTX_SYNC_MEMOPS);
         primary->made = true;
-        ++state().made;
+        ++g_contexts_made;
     }
     ++primary->retained;
     *pctx = primary_context(dev);

@@ -3,6 +3,7 @@
 // retained or created, and each message says in which context it was called.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "cuda_types.gen.h"
@@ -20,7 +21,8 @@ CUdevice current_device();  // -1 without a context
 
 // Whether the process has ever had more than one context: then the end of one says nothing of the others'
 // work.
-bool several_contexts();
+inline constinit std::atomic<int> g_contexts_made{0};  // kept by context.cpp
+inline bool several_contexts() { return g_contexts_made.load(std::memory_order_relaxed) > 1; }
 
 using StorageDestructor = void (*)(CUcontext, void* key, void* value);
 CUresult storage_put(CUcontext context, void* key, void* value, StorageDestructor destructor);
