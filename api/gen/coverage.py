@@ -24,6 +24,19 @@ def row(f, uses):
     return f"| {name} | {f.since or ''} | {state} | {how} |" + tests
 
 
+SAMPLES = """## NVIDIA's samples
+
+`tests/gpu/samples.py` builds NVIDIA's CUDA samples and runs each natively and remotely (results: [gpu-results.md](gpu-results.md)).
+Left out, because what they show is not CUDA on a server: samples that draw (OpenGL, Vulkan, EGL, Direct3D), those for several
+machines (MPI), for Tegra or NvSci, and those that need FreeImage to read their pictures. Two differ on purpose:
+
+| sample | what differs | why |
+|---|---|---|
+| `deviceQueryDrv` | it prints "MultiDevice Co-op Kernel Launch: No" | one grid over several GPUs (`cuLaunchCooperativeKernelMultiDevice`) is not served; the runtime of CUDA 13 has it no more |
+| `conjugateGradientMultiDeviceCG` | it waives itself | it wants host and GPU to touch managed memory at the same time (`CONCURRENT_MANAGED_ACCESS`), which is 0: [life-of-a-call.md](life-of-a-call.md) |
+"""
+
+
 def emit(d, uses=None):
     """The page; `uses` are the tests of each function (gen/test_uses.py), None leaves the column out."""
     exported = sum(1 + bool(f.variant) for f in d.functions)
@@ -54,4 +67,5 @@ def emit(d, uses=None):
         o += [row(f, uses) for f in d.functions if f.noun == noun] + [""]
         gaps = [f"- {what}: {why}" for of, what, why in d.gaps if of == noun]
         o += ["Within these, not served (`CUDA_ERROR_NOT_SUPPORTED`):", "", *gaps, ""] if gaps else []
+    o += [SAMPLES]
     return "\n".join(o)
