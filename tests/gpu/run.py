@@ -11,6 +11,7 @@ Phases, in this order:
   losses       digits_torch.py twice: the two outputs must be equal bit by bit
   torch        the cases of a torch_bench.py (--torch-bench), one process each
   others       the cases of an others_bench.py (--others-bench), one process each
+  halves       two programs at once, each with half of the GPU's memory (halves.py)
   leaks        twenty remote runs in a row: afterwards no worker process and no device memory may be left
 
 Writes results.json, results.md (one table: case, native, remote, ratio, status) and log.txt (output of what failed) into
@@ -25,11 +26,12 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import halves  # noqa: E402
 import machine  # noqa: E402
 import report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-PHASES = ["conformance", "programs", "digits", "losses", "torch", "others", "leaks"]
+PHASES = ["conformance", "programs", "digits", "losses", "torch", "others", "halves", "leaks"]
 TORCH_CASES = ["init", "matmul", "launch", "sync", "copy", "resnet", "gpt", "llm", "graph", "compile", "events", "alloc",
                "misc"]
 OTHERS_CASES = ["cupy", "jax", "triton", "numba"]
@@ -190,6 +192,7 @@ def parse(arguments):
     parser.add_argument("--bundle", type=pathlib.Path, required=True, help="folder with bin/bitfusion and lib/bitfusion")
     parser.add_argument("--phases", default=",".join(PHASES))
     parser.add_argument("--gpus", type=int, default=1, help="of this machine that each remote program gets (default 1)")
+    parser.add_argument("--backend", default="real", help="what the manager serves: real, or soft for phases without a native side")
     parser.add_argument("--budget", type=float, default=520, help="seconds for the whole call (default 520)")
     parser.add_argument("--timeout", type=float, default=90, help="seconds for one process (default 90)")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("gpu-results"))
@@ -220,10 +223,10 @@ def main():
     budget = machine.Budget(options.budget)
     rows = report.Rows(options.out)
     rows.note(machine.describe())
-    todo = {"conformance": conformance, "programs": programs, "digits": digits, "losses": losses, "leaks": leaks,
+    todo = {"conformance": conformance, "programs": programs, "digits": digits, "losses": losses, "halves": halves.run, "leaks": leaks,
             "torch": lambda o, c: bench("torch", o.torch_bench, o.torch_cases.split(","), o, c),
             "others": lambda o, c: bench("others", o.others_bench, o.others_cases.split(","), o, c)}
-    with contextlib.closing(rows), machine.Manager(options.bundle, rows, gpus=options.gpus) as manager:
+    with contextlib.closing(rows), machine.Manager(options.bundle, rows, options.backend, gpus=options.gpus) as manager:
         compare = Comparison(budget, manager, rows)
         for phase in [phase for phase in PHASES if phase in options.phases]:
             try:
