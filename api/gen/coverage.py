@@ -67,5 +67,5 @@ def emit(d, uses=None):
         o += [row(f, uses) for f in d.functions if f.noun == noun] + [""]
         gaps = [f"- {what}: {why}" for of, what, why in d.gaps if of == noun]
         o += ["Within these, not served (`CUDA_ERROR_NOT_SUPPORTED`):", "", *gaps, ""] if gaps else []
-    o += [SAMPLES]
+    o += [SAMPLES] if uses is not None else []
     return "\n".join(o)

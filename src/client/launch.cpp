@@ -81,6 +81,7 @@ AttributeFacts* facts_here(Function* f) {
     return f->on_further_devices.empty() ? &f->attributes : facts_on(f, current_device());
 }
 bool needs_confirmation(Function* f, const Shape& s) {
+    if (s.shared_bytes == 0) return false;  // as nearly always
     int most = 0;
     return attribute_of(*facts_here(f), CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &most) ==
                CUDA_SUCCESS &&
