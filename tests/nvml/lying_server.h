@@ -57,9 +57,9 @@ class LyingServer {
 
 inline Bytes message(const wire::RequestHead& to, const Bytes& body) {
     const wire::ReplyHead head{static_cast<uint32_t>(body.size()), to.id, 0, 0, to.call};
-    Bytes bytes(sizeof head + body.size());
-    memcpy(bytes.data(), &head, sizeof head);
-    if (!body.empty()) memcpy(bytes.data() + sizeof head, body.data(), body.size());
+    const auto* const first = reinterpret_cast<const uint8_t*>(&head);
+    Bytes bytes(first, first + sizeof head);
+    bytes.insert(bytes.end(), body.begin(), body.end());
     return bytes;
 }
 
