@@ -128,14 +128,16 @@ programs() { # BACKEND
 
 # The conformance tests as a client's program: against the stand-in, which a worker with BACKEND serves.
 remote() { # BACKEND
-    local link
+    local link gpus=1 options=()
+    # Several GPUs are a case of their own; a machine has as many real ones as it has.
+    [ "$1" != soft ] || { gpus=2; options=(--software-gpus 2); }
     say "starting bitfusion manager --backend $1"
     # What a worker says on stderr while it serves goes to its program (device printf does), so reports have files.
     ASAN_OPTIONS=log_path=$reports/sanitizer TSAN_OPTIONS=$TSAN_OPTIONS:log_path=$reports/sanitizer \
-        UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$reports/sanitizer start_manager "$1"
+        UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$reports/sanitizer start_manager "$1" "${options[@]}"
     export BITFUSION_SERVERS=$manager_address
     for link in tcp shm; do
-        suite "conformance remote-$1 over $link" "conformance-remote-$1-$link.xml" "$build/bin/bitfusion" run -n 1 -- \
+        suite "conformance remote-$1 over $link" "conformance-remote-$1-$link.xml" "$build/bin/bitfusion" run -n "$gpus" -- \
             env "BITFUSION_LINK=$link" "$build/tests/conformance_tests" --target=lib:libcuda.so.1 --gtest_brief=1 \
             --gtest_output="xml:$reports/conformance-remote-$1-$link.xml"
     done

@@ -149,13 +149,13 @@ build_tree() { # PRESET TARGET...
 }
 
 # Starts a manager on ports of its own; sets manager_address, its log is $scratch/manager.log.
-start_manager() { # BACKEND
+start_manager() { # BACKEND [options of the manager]
     rm -f "$scratch/ready"
     mkfifo "$scratch/ready"
     set -m
     # On loopback a manager begins a pool by itself; its administrator, who is this run, is in $scratch/home/.bitfusion.
     HOME="$scratch/home" "$build/bin/bitfusion" manager --config "$scratch/no-settings.yaml" --backend "$1" \
-        --listen 127.0.0.1 --control-port 0 --data-port 0 --state-dir "$scratch/state" \
+        --listen 127.0.0.1 --control-port 0 --data-port 0 --state-dir "$scratch/state" "${@:2}" \
         </dev/null >"$scratch/ready" 2>"$scratch/manager.log" &
     manager=$!
     set +m

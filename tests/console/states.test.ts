@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Download, Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seriousFindings } from './accessible';
 import { openWindow, type Window } from './browser';
@@ -36,6 +37,19 @@ afterEach(() => {
   pool.silent = false;
   pool.texts = null;
 });
+
+// A page that still grows may move the button away between the aim and the press.
+async function downloaded(button: Locator): Promise<Download> {
+  for (let tries = 1; ; ++tries) {
+    const download = window.page.waitForEvent('download', { timeout: tries < 3 ? 5_000 : 30_000 });
+    try {
+      const [file] = await Promise.all([download, button.click()]);
+      return file;
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
+  }
+}
 
 async function open(address: string, at = home): Promise<void> {
   await window.page.goto('about:blank');
@@ -265,10 +279,7 @@ describe('the address', () => {
 describe('files', () => {
   test('hold what is shown: the rows that were found, in their order, on all pages', async () => {
     await open('clients?find=node-00&sort=-host');
-    const [download] = await Promise.all([
-      window.page.waitForEvent('download'),
-      window.page.getByRole('button', { name: 'Download CSV: Clients' }).click(),
-    ]);
+    const download = await downloaded(window.page.getByRole('button', { name: 'Download CSV: Clients' }));
     expect(download.suggestedFilename()).toBe('clients.csv');
     const lines = textOf(await download.path()).trimEnd().split('\r\n');
     expect(lines[0]).toBe('\ufeffHost name,ID,Allocated GPUs,Quota,Waiting,Version,State,Last seen');
@@ -285,10 +296,7 @@ describe('files', () => {
     ['clients/client-00001', 'GPUs of node-0001', /^\ufeffTime,allocated\r\n\d{4}-/],
   ])('of a chart on %s hold its values', async (address, title, content) => {
     await open(address);
-    const [download] = await Promise.all([
-      window.page.waitForEvent('download'),
-      window.page.getByRole('button', { name: `Download CSV: ${title}` }).click(),
-    ]);
+    const download = await downloaded(window.page.getByRole('button', { name: `Download CSV: ${title}` }));
     expect(textOf(await download.path())).toMatch(content);
   });
 });
@@ -316,7 +324,7 @@ describe('every table and every chart', () => {
     const buttons = page.locator(`${within} button:enabled`, { hasText: 'Download CSV' });
     await expect.poll(() => buttons.count()).toBe(count);
     for (let index = 0; index < count; ++index) {
-      const [download] = await Promise.all([page.waitForEvent('download'), buttons.nth(index).click()]);
+      const download = await downloaded(buttons.nth(index));
       const lines = textOf(await download.path()).trimEnd().split('\r\n');
       expect(lines[0], download.suggestedFilename()).toMatch(/^\ufeff./);
       expect(lines.length, download.suggestedFilename()).toBeGreaterThan(1);
