@@ -274,6 +274,18 @@ describe('the address', () => {
     expect(page.url()).not.toContain('dialog');
     expect(await page.getByLabel('Period').inputValue()).toBe('7d');
   });
+
+  test('is where somebody has gone, also when a dialog closes in the same moment', async () => {
+    await open('servers/0000-1?dialog=health');
+    const { page } = window;
+    await page.waitForSelector('dialog [data-check="ecc"]');
+    // The page hears of the dialog at once, and of the address later.
+    await page.evaluate(
+      "location.hash = '#/clients'; document.querySelector('dialog[open]').dispatchEvent(new Event('close'))",
+    );
+    await page.waitForSelector('tbody tr');
+    expect(page.url()).toMatch(/#\/clients$/);
+  });
 });
 
 describe('files', () => {

@@ -21,7 +21,10 @@ class Place {
 
   // Changes what the page shows; Back does not undo it step by step. An empty text removes a key.
   set(change: Record<string, string>): void {
-    this.now = { ...this.now, query: { ...this.now.query, ...change } };
+    // Of the address that stands there: when somebody has just gone to another page, `now` has yet to hear of it,
+    // and a dialog that closes then must not bring the old page back.
+    const here = parse(location.hash);
+    this.now = { ...here, query: { ...here.query, ...change } };
     history.replaceState(null, '', format(this.now));
   }
 
