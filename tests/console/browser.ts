@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type BrowserContext, chromium, type Download, type Locator, type Page } from 'playwright-core';
 
 const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -74,4 +74,17 @@ export async function openWindow(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+// What a press of this button saves. A page that still grows may move it away between the aim and the press.
+export async function downloaded(button: Locator): Promise<Download> {
+  for (let tries = 1; ; ++tries) {
+    const download = button.page().waitForEvent('download', { timeout: tries < 3 ? 5_000 : 30_000 });
+    try {
+      const [file] = await Promise.all([download, button.click()]);
+      return file;
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
+  }
 }

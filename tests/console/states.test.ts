@@ -3,10 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Download, Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seriousFindings } from './accessible';
-import { openWindow, type Window } from './browser';
+import { downloaded, openWindow, type Window } from './browser';
 import { textOf } from './daemon';
 import { consoleFolder, pictures } from './places';
 import { SimulatedPool } from './simulated_pool';
@@ -37,19 +36,6 @@ afterEach(() => {
   pool.silent = false;
   pool.texts = null;
 });
-
-// A page that still grows may move the button away between the aim and the press.
-async function downloaded(button: Locator): Promise<Download> {
-  for (let tries = 1; ; ++tries) {
-    const download = window.page.waitForEvent('download', { timeout: tries < 3 ? 5_000 : 30_000 });
-    try {
-      const [file] = await Promise.all([download, button.click()]);
-      return file;
-    } catch (error) {
-      if (tries === 3) throw error;
-    }
-  }
-}
 
 async function open(address: string, at = home): Promise<void> {
   await window.page.goto('about:blank');
