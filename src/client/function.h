@@ -28,6 +28,7 @@ struct Function {
     std::vector<AttributeFacts> on_further_devices;  // of a kernel: what may be set on each by itself
     size_t parameter_bytes = 0;
     std::atomic<uint64_t> function{0};  // of a kernel: its CUfunction's name once asked for
+    std::atomic<CUdevice> device{-1};   // of such a CUfunction: the one whose context it is of
 };
 
 inline constexpr size_t kFunctionsOfPage = 8192;

@@ -232,6 +232,7 @@ CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
     });
     if (result != CUDA_SUCCESS) return result;
     if (!good || published.size() != 1) return CUDA_ERROR_UNKNOWN;
+    published[0]->device.store(current_device());
     k->function.store(published[0]->name);
     *pFunc = from_wire_name<CUfunction>(published[0]->name);
     return CUDA_SUCCESS;
@@ -261,10 +262,9 @@ CUresult cuKernelSetAttribute(CUfunction_attribute attrib, int val, CUkernel ker
         forget_occupancy();
         return remote::cuKernelSetAttribute(attrib, val, kernel, dev);
     });
-    // What is set on a kernel holds for its function too: for the one of this device, and with several
-    // contexts that is not known here.
+    // What is set on a kernel holds for its function on that device, too.
     Function* f = function_of(reinterpret_cast<const void*>(k->function.load()));
-    if (result == CUDA_SUCCESS && f != nullptr && !several_contexts())
+    if (result == CUDA_SUCCESS && f != nullptr && f->device.load() == dev)
         set_attribute(&f->attributes, attrib, val, [] { return CUDA_SUCCESS; });
     return result;
 }

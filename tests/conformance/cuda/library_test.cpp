@@ -109,11 +109,15 @@ TEST_F(Library, GlobalsBelongToTheContext) {
 TEST_F(Library, AttributesCanBeSet) {
     CUkernel kernel = nullptr;
     CU_OK(cuLibraryGetKernel, &kernel, library_, "shared_last");
+    CUfunction function = nullptr;
+    CU_OK(cuKernelGetFunction, &function, kernel);
     const int most = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
     CU_OK(cuKernelSetAttribute, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, most, kernel, device_);
     int value = 0;
     CU_OK(cuKernelGetAttribute, &value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, kernel, device_);
     EXPECT_EQ(value, most);
+    CU_OK(cuFuncGetAttribute, &value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, function);
+    EXPECT_EQ(value, most) << "the kernel's function in this context";
     const Memory memory(4);
     ASSERT_TRUE(memory.ok());
     ASSERT_EQ(launch(reinterpret_cast<CUfunction>(kernel), {.shared_bytes = static_cast<unsigned>(most)},

@@ -203,6 +203,8 @@ TEST_F(TwoDevices, AttributesOfAKernelAreSetOnEach) {
         CU_OK(cuCtxSetCurrent, side.context);
         CUfunction function = nullptr;
         CU_OK(cuKernelGetFunction, &function, kernel);
+        CU_OK(cuFuncGetAttribute, &value, kShared, function);
+        EXPECT_EQ(value, most);
         ASSERT_EQ(launch(function, {.shared_bytes = static_cast<unsigned>(most)}, side.stream, side.memory,
                          static_cast<uint32_t>(most), 77u),
                   CUDA_SUCCESS);
