@@ -210,6 +210,7 @@ void ManagedPages::gather_locked(uint64_t number, Block* block, wire::Changes* c
                 const uint64_t first = std::max(span.base, page);
                 const uint64_t end = std::min(span.end, page + kPage);
                 if (first >= end) continue;
+                if (first == span.base) changes->part();
                 const size_t data_before = changes->data.size();
                 wire::gather_changes(view_->content(page) + (first - page), known + (first - page),
                                      end - first, first, kBridge, SIZE_MAX, changes);

@@ -14,7 +14,7 @@ constexpr size_t kWord = 4;
 void take(const uint8_t* now, uint8_t* known, size_t first, size_t end, uint64_t address, Changes* changes) {
     memcpy(known + first, now + first, end - first);
     changes->data.insert(changes->data.end(), known + first, known + end);
-    if (!changes->runs.empty()) {
+    if (changes->runs.size() > changes->joinable) {
         Run& last = changes->runs.back();
         if (last.address + last.bytes == address + first) {
             last.bytes += end - first;

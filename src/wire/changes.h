@@ -25,8 +25,11 @@ static_assert(sizeof(Run) == 16);
 struct Changes {
     std::vector<Run> runs;
     std::vector<uint8_t> data;
+    size_t joinable = 0;  // runs before this one are never made longer
 
     bool empty() const { return runs.empty(); }
+    // Ends the run at hand: what follows is of another allocation, and a driver copies within one only.
+    void part() { joinable = runs.size(); }
     std::span<const uint8_t> run_bytes() const {
         return {reinterpret_cast<const uint8_t*>(runs.data()), runs.size() * sizeof(Run)};
     }

@@ -78,6 +78,24 @@ TEST(ChangesTest, StopsWhenEnoughIsGathered) {
     EXPECT_EQ(pair.gather().data.size(), 6u * 4096);
 }
 
+TEST(ChangesTest, RunsOfTwoAllocationsAreNeverOne) {
+    Pair pair(3 * 4096);
+    std::fill(pair.now.begin(), pair.now.end(), uint8_t{9});
+    Changes changes;
+    const auto gather = [&](size_t page) {
+        const size_t at = page * 4096;
+        gather_changes(pair.now.data() + at, pair.known.data() + at, 4096, kBase + at, 0, SIZE_MAX, &changes);
+    };
+    gather(0);
+    gather(1);
+    changes.part();
+    gather(2);
+    ASSERT_EQ(changes.runs.size(), 2u);
+    EXPECT_EQ(changes.runs[0].bytes, 2u * 4096);
+    EXPECT_EQ(changes.runs[1].address, kBase + 2 * 4096);
+    EXPECT_EQ(changes.data.size(), 3u * 4096);
+}
+
 TEST(ChangesTest, VisitsWhatWasGathered) {
     Pair pair(64);
     pair.now[8] = 1;

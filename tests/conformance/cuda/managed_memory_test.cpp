@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -124,6 +125,21 @@ TEST_F(ManagedMemory, SparseWritesMergeWithTheGpus) {
         }
     }
     EXPECT_EQ(std::vector<uint32_t>(memory.words(), memory.words() + memory.count()), expected);
+}
+
+// Allocations of whole pages often lie side by side; a driver copies within one of them.
+TEST_F(ManagedMemory, NeighboursAreWrittenInOneGo) {
+    std::vector<std::unique_ptr<Managed>> all;
+    for (uint32_t i = 0; i < 8; ++i) {
+        all.push_back(std::make_unique<Managed>(1024));
+        ASSERT_TRUE(all.back()->ok());
+    }
+    for (uint32_t round = 0; round < 2; ++round) {
+        for (uint32_t i = 0; i < 8; ++i) std::fill_n(all[i]->words(), 1024, 10 * i + round);
+        for (const auto& memory : all) ASSERT_EQ(add_one(*memory), CUDA_SUCCESS);
+        CU_OK(cuCtxSynchronize);
+        for (uint32_t i = 0; i < 8; ++i) EXPECT_TRUE(all[i]->all(10 * i + round + 1)) << i;
+    }
 }
 
 TEST_F(ManagedMemory, CopiesTakeItOnEitherSide) {
