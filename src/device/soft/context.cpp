@@ -121,6 +121,7 @@ void tear_down(const ContextPtr& context) {
     all.images.remove_context(context->id);
     forget_arrays(context);
     free_memory(*context);
+    context->gpu.discharge(kContextBytes);
 }
 
 }  // namespace bitfusion::soft

@@ -25,6 +25,9 @@ namespace bitfusion::soft {
 class Gpu;
 class Module;
 
+// What a context takes of its device's memory, as those of hardware do (there it is 300 to 700 MiB).
+constexpr uint64_t kContextBytes = uint64_t{4} << 20;
+
 class Context {
   public:
     Context(Gpu& gpu, CUcontext handle, uint64_t id, bool primary, unsigned flags);

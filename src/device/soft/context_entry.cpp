@@ -16,7 +16,9 @@ bool good_flags(unsigned flags) {
     return (flags & ~kFlagsMask) == 0 && schedule != 3 && schedule <= CU_CTX_SCHED_BLOCKING_SYNC;
 }
 
+// Null: the device has no memory left for it.
 ContextPtr make_context(Gpu& gpu, CUcontext handle, bool primary, unsigned flags) {
+    if (!gpu.charge(kContextBytes)) return nullptr;
     auto context = std::make_shared<Context>(gpu, handle, driver().next_id(), primary, flags);
     context->legacy = std::make_shared<Stream>(Stream::Kind::kLegacy, nullptr, context, CU_STREAM_DEFAULT,
                                                kLeastPriority, driver().next_id());
@@ -42,6 +44,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice device) {
         const std::lock_guard lock(primary.mutex);
         if (primary.context == nullptr)
             primary.context = make_context(*gpu, primary.handle, true, primary.flags);
+        if (primary.context == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
         ++primary.retained;
         *out = primary.handle;
         return CUDA_SUCCESS;
@@ -76,8 +79,9 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
         const std::lock_guard lock(primary.mutex);
         end_primary(primary);
         // Who still holds a reference may go on: the context starts afresh, as the driver documents.
-        if (primary.retained != 0) primary.context = make_context(*gpu, primary.handle, true, primary.flags);
-        return CUDA_SUCCESS;
+        if (primary.retained == 0) return CUDA_SUCCESS;
+        primary.context = make_context(*gpu, primary.handle, true, primary.flags);
+        return primary.context != nullptr ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
     });
 }
 
@@ -116,6 +120,7 @@ CUresult create_context(CUcontext* out, unsigned int flags, CUdevice device) {
         if (gpu == nullptr) return CUDA_ERROR_INVALID_DEVICE;
         if (!good_flags(flags)) return CUDA_ERROR_INVALID_VALUE;
         const ContextPtr context = make_context(*gpu, driver().contexts.issue(), false, flags);
+        if (context == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
         context_stack().push_back(context->handle);
         *out = context->handle;
         return CUDA_SUCCESS;

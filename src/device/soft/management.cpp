@@ -1,5 +1,7 @@
 #include "device/soft/management.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -77,6 +79,16 @@ nvmlReturn_t memory_of(nvmlDevice_t device, nvmlMemory_t* memory) {
     return NVML_SUCCESS;
 }
 
+// Each process has software GPUs of its own, so it is the only one.
+nvmlReturn_t processes_of(nvmlDevice_t device, unsigned* count, nvmlProcessInfo_t* processes) {
+    if (*count == 0) return NVML_ERROR_INSUFFICIENT_SIZE;
+    *count = 1;
+    processes[0] = {};
+    processes[0].pid = static_cast<unsigned>(getpid());
+    processes[0].usedGpuMemory = gpu_of(device).used_bytes();
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t utilization_of(nvmlDevice_t device, nvmlUtilization_t* utilization) {
     *utilization = {};
     utilization->gpu = busy_percent(gpu_of(device));  // of memory accesses nobody keeps account
@@ -146,6 +158,7 @@ void fill_facts(ManagementTable* t) {
 
 void fill_readings(ManagementTable* t) {
     t->nvmlDeviceGetMemoryInfo = memory_of;
+    t->nvmlDeviceGetComputeRunningProcesses_v3 = processes_of;
     t->nvmlDeviceGetUtilizationRates = utilization_of;
     t->nvmlDeviceGetTemperature = temperature_of;
     t->nvmlDeviceGetPersistenceMode = [](nvmlDevice_t, nvmlEnableState_t* mode) {
