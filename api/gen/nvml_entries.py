@@ -47,7 +47,7 @@ def in_table(f):
 
 # What the worker itself asks, beside snapshots.
 FOR_THE_WORKER = {"nvmlInit_v2", "nvmlDeviceGetHandleByPciBusId_v2", "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2",
-                  "nvmlDeviceGetFieldValues", "nvmlDeviceGetSupportedGraphicsClocks"}
+                  "nvmlDeviceGetFieldValues", "nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetSupportedGraphicsClocks"}
 
 
 def table_header(d):

@@ -88,15 +88,16 @@ void Census::add_busy(int gpu, uint64_t from_ns, uint64_t to_ns) {
     }
 }
 
-std::vector<wire::ProcessFact> Census::processes(int gpu) const {
+std::vector<wire::ProcessFact> Census::processes(int gpu, const std::map<uint32_t, uint64_t>& taken) const {
     std::vector<wire::ProcessFact> found;
     if (memory_ == nullptr || !is_gpu(gpu)) return found;
     for (const CensusMemory::Slot& slot : memory_->slots) {
         if ((slot.gpus.load() >> gpu & 1) == 0 || !is_alive(slot.worker.load())) continue;
         char name[CensusMemory::kNameBytes];
         memcpy(name, slot.name, sizeof name);
-        found.push_back(
-            {slot.process.load(), slot.bytes[gpu].load(), std::string(name, strnlen(name, sizeof name))});
+        const auto said = taken.find(slot.worker.load());
+        const uint64_t bytes = said != taken.end() ? said->second : slot.bytes[gpu].load();
+        found.push_back({slot.process.load(), bytes, std::string(name, strnlen(name, sizeof name))});
     }
     return found;
 }

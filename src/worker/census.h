@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -73,7 +74,8 @@ class Census {
     void begin_load(int gpu, uint64_t now_ns);
     void end_load(int gpu, uint64_t now_ns);
 
-    std::vector<wire::ProcessFact> processes(int gpu) const;
+    // `taken`: what NVML says of processes, by their pid on the server; of the others what they have charged.
+    std::vector<wire::ProcessFact> processes(int gpu, const std::map<uint32_t, uint64_t>& taken = {}) const;
     // Share of the last second (kWindowNs) in which a kernel ran, 0 to 100.
     unsigned busy_percent(int gpu, uint64_t now_ns) const;
 

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "worker/session.h"
 #include "worker_hand.gen.h"
 
@@ -16,6 +17,18 @@ CUresult check_primary(const Session& s, uint32_t device, uint64_t name) {
                                                                          : CUDA_ERROR_INVALID_CONTEXT;
 }
 
+// A new context is there and takes its part of the partition; false: it is more than that.
+bool context_fits(Session& s, int ordinal) {
+    const int gpu = s.gpu_of_lease(ordinal);
+    if (s.overhead.fits(gpu)) return true;
+    BF_LOG(
+        "worker", kWarn,
+        "a context needs more than is left of the partition of %llu MiB, and is refused; take a larger one "
+        "(-m or -p)",
+        static_cast<unsigned long long>(s.memory.partition() >> 20));
+    return false;
+}
+
 }  // namespace
 
 void serve(Session& s, const Frame& frame, const msg::PrimaryRetain& m) {
@@ -32,6 +45,12 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryRetain& m) {
         s.bind_context(m.context, context, ordinal, true);
         int active = 0;
         s.driver.cuDevicePrimaryCtxGetState(device, &reply.flags, &active);
+        if (!context_fits(s, ordinal)) {
+            result = CUDA_ERROR_OUT_OF_MEMORY;
+            s.forget_context(m.context);
+            s.driver.cuDevicePrimaryCtxRelease_v2(device);
+            s.overhead.look(s.gpu_of_lease(ordinal));
+        }
     }
     s.reply_with(frame, result, reply);
 }
@@ -43,6 +62,7 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryRelease& m) {
     if (result == CUDA_SUCCESS) {
         s.forget_context(m.context);
         result = s.driver.cuDevicePrimaryCtxRelease_v2(device);
+        s.overhead.look(s.gpu_of_lease(static_cast<int>(m.device)));
     }
     s.reply_status(frame, result);
 }
@@ -55,6 +75,7 @@ void serve(Session& s, const Frame& frame, const msg::PrimaryReset& m) {
         // The name is free again: the client retains the context anew before it is next used.
         s.forget_context(m.context);
         result = s.driver.cuDevicePrimaryCtxReset_v2(device);
+        s.overhead.look(s.gpu_of_lease(static_cast<int>(m.device)));
     }
     s.reply_status(frame, result);
 }
@@ -83,6 +104,12 @@ void serve(Session& s, const Frame& frame, const msg::ContextCreate& m) {
         CUcontext popped = nullptr;
         s.driver.cuCtxPopCurrent_v2(&popped);
         s.bind_context(m.context, context, static_cast<int>(m.device), false);
+        if (!context_fits(s, static_cast<int>(m.device))) {
+            result = CUDA_ERROR_OUT_OF_MEMORY;
+            s.forget_context(m.context);
+            s.driver.cuCtxDestroy_v2(context);
+            s.overhead.look(s.gpu_of_lease(static_cast<int>(m.device)));
+        }
     }
     s.reply_status(frame, result);
 }
@@ -92,8 +119,10 @@ void serve(Session& s, const Frame& frame, const msg::ContextDestroy& m) {
     const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
     if (result == CUDA_SUCCESS && s.is_primary(m.context)) result = CUDA_ERROR_INVALID_CONTEXT;
     if (result == CUDA_SUCCESS && context != nullptr) {
+        const int gpu = s.gpu_of_context(m.context);
         s.forget_context(m.context);
         result = s.driver.cuCtxDestroy_v2(context);
+        s.overhead.look(gpu);
     }
     s.reply_status(frame, result);
 }
@@ -122,6 +151,17 @@ void serve(Session& s, const Frame& frame, const msg::ContextSynchronize& m) {
                 s.announce_printed();
                 s.reply_status(frame, state);
             }});
+}
+
+CUresult cuCtxSetLimit(Session& s, CUlimit limit, size_t value) {
+    const int gpu = s.current_device();
+    if (limit == CU_LIMIT_STACK_SIZE) {
+        const CUresult room = s.overhead.may_stack(gpu, s.context_name(), value);
+        if (room != CUDA_SUCCESS) return room;
+    }
+    const CUresult result = s.driver.cuCtxSetLimit(limit, value);
+    s.overhead.changed(gpu);
+    return result;
 }
 
 }  // namespace bitfusion::worker

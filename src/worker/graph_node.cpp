@@ -110,6 +110,9 @@ CUresult NodeParams::kernel(std::span<const uint8_t> extra) {
         k.func = s_.handles.find<CUfunction>(name, &result);
     k.ctx = by_name(s_, k.ctx, &result);
     if (result == CUDA_SUCCESS) result = arguments_.unpack(s_, name, extra);
+    if (result == CUDA_SUCCESS && !arguments_.launched_before())
+        result = s_.overhead.may_launch(s_.current_device(), s_.context_name(),
+                                        k.func != nullptr ? k.func : reinterpret_cast<CUfunction>(k.kern));
     k.kernelParams = arguments_.pointers();
     k.extra = nullptr;
     return result;

@@ -26,6 +26,8 @@ class KernelArguments {
     CUresult unpack(Session& s, uint64_t function, std::span<const uint8_t> block);
     void** pointers() { return pointers_; }
     size_t count() const { return count_; }
+    // Whether the kernel was launched before, with whatever arguments.
+    bool launched_before() const { return *launched_; }
     // The kernel has been launched with them.
     void launched() { *launched_ = true; }
 

@@ -74,6 +74,10 @@ void serve(Session& s, const Frame& frame, const msg::Launch& m) {
     result = arguments.unpack(s, m.function, m.arguments);
     if (result != CUDA_SUCCESS) return s.posted(frame, result);
     void** const parameters = arguments.pointers();
+    if (!arguments.launched_before()) {
+        result = s.overhead.may_launch(s.current_device(), s.context_name(), function);
+        if (result != CUDA_SUCCESS) return s.posted(frame, result);
+    }
 
     std::vector<CUlaunchAttribute> attributes;
     if ((m.flags & kWithAttributes) != 0) {

@@ -14,9 +14,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "device/device.h"
@@ -119,10 +121,24 @@ class LoadOfLease : public soft::LoadKeeper {
     const std::vector<int> devices_;
 };
 
-Monitor::Open management_of(const std::string& backend) {
-    if (backend == "real")
-        return [](ManagementTable* table) { return open_management_library(kManagementLibrary, table); };
-    return [](ManagementTable* table) { return soft::open_soft_management(table); };
+// Starting NVML takes 10 to 20 ms. Whoever has a partition needs it with the first context, so that it starts
+// beside the driver; others only when they ask for it.
+Monitor::Open management_of(const Grant& grant) {
+    if (grant.backend != "real")
+        return [](ManagementTable* table) { return soft::open_soft_management(table); };
+    const auto open = [] {
+        ManagementTable table;
+        Status opened = open_management_library(kManagementLibrary, &table);
+        return std::pair(std::move(opened), table);
+    };
+    const auto when =
+        grant.memory_mib != 0 ? std::launch::async | std::launch::deferred : std::launch::deferred;
+    auto opening = std::make_shared<decltype(std::async(when, open))>(std::async(when, open));
+    return [opening](ManagementTable* table) {
+        auto [opened, filled] = opening->get();
+        *table = filled;
+        return opened;
+    };
 }
 
 // Null: the session is served without being counted.
@@ -166,6 +182,7 @@ int serve_client() {
         BF_LOG("worker", kError, "%s", link.error().what.c_str());
         return 2;
     }
+    const Monitor::Open management = management_of(*grant);
     DriverTable table;
     Status opened = open_driver(*grant, &table);
     if (!opened) {
@@ -206,7 +223,8 @@ int serve_client() {
         });
         session.images.open(session.grant.image_cache, session.grant.image_cache_bytes);
         session.report_to(census);
-        session.monitor.open_with(management_of(backend));
+        session.monitor.open_with(management);
+        if (session.memory.partition() != 0 || backend == "soft") session.count_overhead();
         Status captured = session.printed.capture();
         if (!captured) BF_LOG("worker", kWarn, "%s", captured.error().what.c_str());
         why = session.run();

@@ -11,28 +11,57 @@ namespace {
 
 // The driver's allocations are multiples of this.
 constexpr uint64_t kUnit = 512;
+// Of a GPU's memory the driver takes a few MiB for each process that are in no process's list. Who has a part
+// of the GPU is not told of them: it would see what its neighbours do.
+constexpr uint64_t kOfTheDriver = uint64_t{64} << 20;
 
 uint64_t rounded(uint64_t bytes) {
     return bytes > UINT64_MAX - kUnit ? UINT64_MAX : (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
-// `captured`: the stream that records the allocation; null: it takes place.
 template <typename Allocate>
-CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, const CUstream* captured,
-                 const Allocate& allocate) {
-    const int device = s.current_device();
-    const uint64_t charge = rounded(bytes);
-    if (!s.memory.charge(device, charge)) return CUDA_ERROR_OUT_OF_MEMORY;
+CUresult charged(Session& s, uint64_t bytes, CUdeviceptr* address, bool managed, const Allocate& allocate) {
+    MemoryTable::Range range{bytes, s.current_device(), rounded(bytes), s.context_name(), true, 0};
+    range.managed = managed;
+    if (!s.memory.charge(range.device, range.charged)) return CUDA_ERROR_OUT_OF_MEMORY;
     const CUresult result = allocate();
-    if (result != CUDA_SUCCESS) {
-        s.memory.refund(device, charge);
-        return result;
-    }
-    if (captured != nullptr)
-        keep_captured_memory(s, *captured, *address, bytes, device, charge);
+    if (result == CUDA_SUCCESS)
+        s.memory.add(*address, range);
     else
-        s.memory.add(*address, {bytes, device, charge, s.context_name(), true, 0});
-    return CUDA_SUCCESS;
+        s.memory.refund(range.device, range.charged);
+    return result;
+}
+
+// In the order of a stream: out of a pool, or, when the stream records, out of a graph's memory.
+template <typename Allocate>
+CUresult charged_on_stream(Session& s, uint64_t bytes, CUdeviceptr* address, CUmemoryPool pool,
+                           const CUstream& stream, const Allocate& allocate) {
+    MemoryTable::Range range{bytes, s.current_device(), rounded(bytes), s.context_name(), true, 0};
+    range.pooled = true;
+    const bool recorded = s.is_capturing(stream);
+    if (!recorded) s.overhead.uses_pool(range.device, pool);
+    if (!(recorded ? s.memory.charge(range.device, range.charged)
+                   : s.memory.charge_pooled(range.device, range.charged)))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    const CUresult result = allocate();
+    if (result != CUDA_SUCCESS)
+        s.memory.refund(range.device, range.charged);
+    else if (recorded)
+        keep_captured_memory(s, stream, *address, bytes, range.device, range.charged);
+    else
+        s.memory.add(*address, range);
+    return result;
+}
+
+// The pool of the current device that allocations without a pool come from.
+CUmemoryPool current_pool(Session& s) {
+    CUdevice device = 0;
+    CUmemoryPool pool = nullptr;
+    if (!s.overhead.limits() || s.driver.cuDeviceGetMemPool == nullptr ||
+        s.driver.cuCtxGetDevice(&device) != CUDA_SUCCESS ||
+        s.driver.cuDeviceGetMemPool(&pool, device) != CUDA_SUCCESS)
+        return nullptr;
+    return pool;
 }
 
 // What stood there is gone, for other processes as well.
@@ -43,20 +72,16 @@ void forget(Session& s, CUdeviceptr base) {
     s.exchange->withdraw(Exchange::Kind::kPoolPointer, base);
 }
 
-const CUstream* if_capturing(const Session& s, const CUstream& stream) {
-    return s.is_capturing(stream) ? &stream : nullptr;
-}
-
 }  // namespace
 
 CUresult cuMemAlloc_v2(Session& s, CUdeviceptr* dptr, size_t bytesize) {
-    return charged(s, bytesize, dptr, nullptr, [&] { return s.driver.cuMemAlloc_v2(dptr, bytesize); });
+    return charged(s, bytesize, dptr, false, [&] { return s.driver.cuMemAlloc_v2(dptr, bytesize); });
 }
 
 CUresult cuMemAllocManaged(Session& s, CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
     if (s.driver.cuMemAllocManaged == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-    const CUresult result = charged(s, bytesize, dptr, nullptr,
-                                    [&] { return s.driver.cuMemAllocManaged(dptr, bytesize, flags); });
+    const CUresult result =
+        charged(s, bytesize, dptr, true, [&] { return s.driver.cuMemAllocManaged(dptr, bytesize, flags); });
     if (result != CUDA_SUCCESS) return result;
     // The client's pages begin as zeros, so these must; and the only ones who touch them from now on are the
     // GPU and copies, so that is where they belong.
@@ -110,7 +135,7 @@ CUresult cuMemFree_v2(Session& s, CUdeviceptr dptr) {
 }
 
 CUresult cuMemAllocAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
-    return charged(s, bytesize, dptr, if_capturing(s, hStream), [&] {
+    return charged_on_stream(s, bytesize, dptr, current_pool(s), hStream, [&] {
         return s.driver.cuMemAllocAsync == nullptr ? CUDA_ERROR_NOT_SUPPORTED
                                                    : s.driver.cuMemAllocAsync(dptr, bytesize, hStream);
     });
@@ -118,7 +143,7 @@ CUresult cuMemAllocAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUstrea
 
 CUresult cuMemAllocFromPoolAsync(Session& s, CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
                                  CUstream hStream) {
-    return charged(s, bytesize, dptr, if_capturing(s, hStream), [&] {
+    return charged_on_stream(s, bytesize, dptr, pool, hStream, [&] {
         return s.driver.cuMemAllocFromPoolAsync == nullptr
                    ? CUDA_ERROR_NOT_SUPPORTED
                    : s.driver.cuMemAllocFromPoolAsync(dptr, bytesize, pool, hStream);
@@ -130,6 +155,7 @@ CUresult cuMemFreeAsync(Session& s, CUdeviceptr dptr, CUstream hStream) {
     if (range == nullptr || !(range->owned || range->of_graph) || s.driver.cuMemFreeAsync == nullptr)
         return CUDA_ERROR_INVALID_VALUE;
     const bool of_graph = range->of_graph;
+    s.overhead.changed(range->device);  // the pool may keep it
     const CUresult result = s.driver.cuMemFreeAsync(dptr, hStream);
     if (result == CUDA_SUCCESS && !of_graph) forget(s, dptr);
     return result;
@@ -153,9 +179,11 @@ void serve(Session& s, const Frame& frame, const msg::PointerOrigin& m) {
 CUresult cuMemGetInfo_v2(Session& s, size_t* free, size_t* total) {
     const CUresult result = s.driver.cuMemGetInfo_v2(free, total);
     if (result != CUDA_SUCCESS || s.memory.partition() == 0) return result;
+    s.overhead.look(s.current_device());
     const uint64_t used = s.memory.used(s.current_device());
     *total = s.memory.partition();
-    *free = std::min<uint64_t>(*free, *total - std::min<uint64_t>(used, *total));
+    const uint64_t left = *total - std::min<uint64_t>(used, *total);
+    *free = *free + kOfTheDriver < left ? *free : left;
     return CUDA_SUCCESS;
 }
 

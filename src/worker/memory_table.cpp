@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "worker/census.h"
+#include "worker/overhead.h"
 
 namespace bitfusion::worker {
 
-bool MemoryTable::charge(int device, uint64_t bytes) {
-    if (usage_ == nullptr) return true;
+bool MemoryTable::take(int device, uint64_t bytes) {
     std::atomic<uint64_t>& used = usage_->bytes[device];
     uint64_t now = used.load();
     do {
@@ -16,14 +16,65 @@ bool MemoryTable::charge(int device, uint64_t bytes) {
     // The total first: whoever is killed between the two lines holds too much, never too little.
     usage_->slots[slot_].bytes[device].fetch_add(bytes);
     if (census_ != nullptr) census_->charge(device, bytes);
+    own_[static_cast<size_t>(device)].charged += bytes;
     return true;
 }
 
+bool MemoryTable::charge_or_make_room(int device, uint64_t bytes) {
+    if (take(device, bytes)) return true;
+    if (overhead_ == nullptr) return false;
+    overhead_->make_room(device);
+    return take(device, bytes);
+}
+
+bool MemoryTable::charge(int device, uint64_t bytes) {
+    if (usage_ == nullptr) return true;
+    if (overhead_ != nullptr) overhead_->prepare(device, bytes);
+    return charge_or_make_room(device, bytes);
+}
+
+bool MemoryTable::charge_pooled(int device, uint64_t bytes) {
+    if (usage_ == nullptr) return true;
+    if (overhead_ != nullptr) overhead_->reuse(device, bytes);
+    return charge_or_make_room(device, bytes);
+}
+
 void MemoryTable::refund(int device, uint64_t bytes) {
-    if (usage_ == nullptr) return;
+    if (usage_ == nullptr || bytes == 0) return;
     usage_->slots[slot_].bytes[device].fetch_sub(bytes);
     usage_->bytes[device].fetch_sub(bytes);
     if (census_ != nullptr) census_->refund(device, bytes);
+    own_[static_cast<size_t>(device)].charged -= bytes;
+}
+
+void MemoryTable::charge_beyond(int device, uint64_t before, uint64_t now) {
+    if (usage_ == nullptr || before == now) return;
+    // Whoever is killed in between holds too much, never too little.
+    if (now > before) {
+        usage_->bytes[device].fetch_add(now - before);
+        usage_->slots[slot_].bytes[device].fetch_add(now - before);
+        if (census_ != nullptr) census_->charge(device, now - before);
+    } else {
+        usage_->slots[slot_].bytes[device].fetch_sub(before - now);
+        usage_->bytes[device].fetch_sub(before - now);
+        if (census_ != nullptr) census_->refund(device, before - now);
+    }
+}
+
+void MemoryTable::enter(const Range& range, bool in) {
+    Own& own = own_[static_cast<size_t>(range.device)];
+    const auto add = [&](bool counts, uint64_t* sum) {
+        if (counts) *sum += in ? range.charged : -range.charged;
+    };
+    add(range.managed, &own.managed);
+    add(range.pooled, &own.pooled);
+    add(range.of_graph, &own.of_graphs);
+}
+
+std::map<uint64_t, MemoryTable::Range>::iterator MemoryTable::drop(std::map<uint64_t, Range>::iterator at) {
+    enter(at->second, false);
+    refund(at->second.device, at->second.charged);
+    return ranges_.erase(at);
 }
 
 MemoryTable::Charge::~Charge() {
@@ -32,6 +83,7 @@ MemoryTable::Charge::~Charge() {
         return;
     }
     table_->shared_.erase(shared_);
+    table_->own_[static_cast<size_t>(device_)].charged -= bytes_;
     wire::release_charge(table_->usage_, table_->slot_, shared_);
     if (table_->census_ != nullptr) table_->census_->refund(device_, bytes_);
 }
@@ -51,8 +103,10 @@ bool MemoryTable::share(uint64_t base, uint64_t* id) {
     const auto found = ranges_.find(base);
     if (found == ranges_.end()) return false;
     Range& range = found->second;
-    if (range.physical == nullptr)
+    if (range.physical == nullptr) {
+        enter(range, false);
         range.physical = std::make_shared<Charge>(this, range.device, std::exchange(range.charged, 0));
+    }
     return share(range.physical, id);
 }
 
@@ -70,10 +124,10 @@ void MemoryTable::add(uint64_t base, const Range& range) {
     auto it = ranges_.upper_bound(base);
     if (it != ranges_.begin() && std::prev(it)->first + std::prev(it)->second.bytes > base) --it;
     while (it != ranges_.end() && it->first < base + range.bytes) {
-        refund(it->second.device, it->second.charged);
-        it = ranges_.erase(it);
+        it = drop(it);
     }
     ranges_[base] = range;
+    enter(range, true);
 }
 
 void MemoryTable::remove_variables(uint64_t owner) {
@@ -85,26 +139,19 @@ void MemoryTable::remove_variables(uint64_t owner) {
 bool MemoryTable::remove(uint64_t base) {
     const auto found = ranges_.find(base);
     if (found == ranges_.end() || !found->second.owned) return false;
-    refund(found->second.device, found->second.charged);
-    ranges_.erase(found);
+    drop(found);
     return true;
 }
 
 void MemoryTable::remove_of_graph(uint64_t base) {
     const auto found = ranges_.find(base);
     if (found == ranges_.end() || !found->second.of_graph) return;
-    refund(found->second.device, found->second.charged);
-    ranges_.erase(found);
+    drop(found);
 }
 
 void MemoryTable::remove_context(uint64_t context) {
     for (auto it = ranges_.begin(); it != ranges_.end();) {
-        if (it->second.context == context) {
-            refund(it->second.device, it->second.charged);
-            it = ranges_.erase(it);
-        } else {
-            ++it;
-        }
+        it = it->second.context == context ? drop(it) : std::next(it);
     }
 }
 
@@ -115,8 +162,7 @@ void MemoryTable::remove_mapped(uint64_t base, uint64_t bytes) {
 }
 
 void MemoryTable::refund_all() {
-    for (const auto& [base, range] : ranges_) refund(range.device, range.charged);
-    ranges_.clear();
+    for (auto it = ranges_.begin(); it != ranges_.end();) it = drop(it);
 }
 
 bool MemoryTable::within(uint64_t address, uint64_t bytes) const {

@@ -5,6 +5,7 @@
 // thread; the usage counters are shared with the other workers of the lease.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -17,6 +18,7 @@ namespace bitfusion::worker {
 using wire::Usage;
 
 class Census;
+class Overhead;
 
 class MemoryTable {
   public:
@@ -31,6 +33,8 @@ class MemoryTable {
         // Of a mapping, and of what processes share: keeps the charge of the memory behind it.
         std::shared_ptr<Charge> physical;
         bool of_graph = false;  // comes and goes with a graph: a free ends one use of it, not the range
+        bool managed = false;
+        bool pooled = false;  // of a memory pool, which keeps it for others when it is freed
     };
     // Bytes of the partition that are given back when the last who holds them lets go: memory made by
     // cuMemCreate lives until its handle is released and it is mapped nowhere. What is shared with other
@@ -68,9 +72,26 @@ class MemoryTable {
         slot_ = slot;
     }
 
+    // What else the process takes is counted by it, and what it says is asked for before a charge.
+    void count_overhead(Overhead* overhead) { overhead_ = overhead; }
+
     // Takes bytes from the partition before they are allocated; false when they do not fit.
     bool charge(int device, uint64_t bytes);
+    // The same of memory that a pool may have kept.
+    bool charge_pooled(int device, uint64_t bytes);
     void refund(int device, uint64_t bytes);
+
+    // What the overhead was, and what it is now; it may be more than the partition.
+    void charge_beyond(int device, uint64_t before, uint64_t now);
+    // What this session's calls have charged.
+    struct Own {
+        uint64_t charged = 0;
+        // Of it:
+        uint64_t managed = 0;
+        uint64_t pooled = 0;
+        uint64_t of_graphs = 0;
+    };
+    const Own& own(int device) const { return own_[static_cast<size_t>(device)]; }
 
     // Lets other workers of the lease hold this charge too: *id is what they give to hold(). False: no room.
     bool share(const std::shared_ptr<Charge>& charge, uint64_t* id);
@@ -99,10 +120,18 @@ class MemoryTable {
     void refund_all();
 
   private:
+    bool take(int device, uint64_t bytes);
+    bool charge_or_make_room(int device, uint64_t bytes);
+    // Enters and leaves the sums by kind.
+    void enter(const Range& range, bool in);
+    std::map<uint64_t, Range>::iterator drop(std::map<uint64_t, Range>::iterator at);
+
     std::map<uint64_t, std::weak_ptr<Charge>> shared_;  // by id; outlives the ranges
     std::map<uint64_t, Range> ranges_;
     Usage* usage_ = nullptr;
     Census* census_ = nullptr;
+    Overhead* overhead_ = nullptr;
+    std::array<Own, Usage::kMostGpus> own_{};
     uint64_t partition_ = 0;
     int slot_ = 0;
 };

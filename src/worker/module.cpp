@@ -95,6 +95,10 @@ CUresult load(Session& s, const Frame& frame, const Message& m, std::span<const 
                      ? CUDA_ERROR_NOT_SUPPORTED
                      : s.driver.cuLibraryLoadData(&loaded, image.to_driver, options->names.data(),
                                                   options->values.data(), count, nullptr, nullptr, 0);
+        if (result == CUDA_SUCCESS && !s.overhead.fits(s.current_device())) {
+            s.driver.cuLibraryUnload(loaded);
+            result = CUDA_ERROR_OUT_OF_MEMORY;
+        }
         if (result == CUDA_SUCCESS) {
             s.handles.bind(m.name, loaded, 0);
             if (count != 0) s.jit_options.push_back(options);
@@ -103,8 +107,13 @@ CUresult load(Session& s, const Frame& frame, const Message& m, std::span<const 
         CUmodule loaded = nullptr;
         result = s.driver.cuModuleLoadDataEx(&loaded, image.to_driver, count, options->names.data(),
                                              options->values.data());
+        if (result == CUDA_SUCCESS && !s.overhead.fits(s.current_device())) {
+            s.driver.cuModuleUnload(loaded);
+            result = CUDA_ERROR_OUT_OF_MEMORY;
+        }
         if (result == CUDA_SUCCESS) s.handles.bind(m.name, loaded, s.context_name());
     }
+    if (result != CUDA_SUCCESS) s.overhead.look(s.current_device());
     typename Message::Reply reply;
     reply.status = result;
     if (!library) reply.wall_ms = options->wall_ms();
@@ -211,6 +220,7 @@ void serve(Session& s, const Frame& frame, const msg::ModuleUnload& m) {
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result == CUDA_SUCCESS) result = s.driver.cuModuleUnload(module);
     if (result == CUDA_SUCCESS) {
+        s.overhead.look(s.current_device());
         s.handles.forget_owned(m.module);
         s.memory.remove_variables(m.module);
         s.handles.forget(m.module);
@@ -290,6 +300,7 @@ void serve(Session& s, const Frame& frame, const msg::LibraryUnload& m) {
     if (result == CUDA_SUCCESS) result = s.enter(frame);
     if (result == CUDA_SUCCESS) result = s.driver.cuLibraryUnload(library);
     if (result == CUDA_SUCCESS) {
+        s.overhead.look(s.current_device());
         s.handles.forget_owned(m.library);
         s.memory.remove_variables(m.library);
         s.handles.forget(m.library);

@@ -1,8 +1,11 @@
 #include "worker/monitor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "base/log.h"
 #include "worker/census.h"
@@ -12,6 +15,9 @@
 namespace bitfusion::worker {
 namespace {
 
+constexpr uint64_t kNotAvailable = ~uint64_t{0};  // NVML_VALUE_NOT_AVAILABLE
+constexpr size_t kUsualProcesses = 64;
+constexpr size_t kMostProcesses = 65536;
 constexpr size_t kMostFields = 1024;  // NVML has about 300 field ids
 constexpr size_t kMostClocks = 1024;  // a GPU has about 150 steps
 
@@ -50,8 +56,9 @@ std::vector<uint8_t> Monitor::read(MonitorGroup group, size_t device, size_t oth
     return rows.bytes();
 }
 
-Monitor::Memory Monitor::memory(const Session& s, size_t device) const {
+Monitor::Memory Monitor::memory(Session& s, size_t device) const {
     const int gpu = devices_[device].of_lease;
+    s.overhead.look(gpu);
     Memory m;
     nvmlMemory_v2_t board{};
     board.version = sizeof board | 2u << 24;
@@ -76,8 +83,45 @@ Monitor::Memory Monitor::memory(const Session& s, size_t device) const {
         m.reserved = 0;
     }
     m.processes =
-        wire::encode(census_ != nullptr ? census_->processes(gpu) : std::vector<wire::ProcessFact>{});
+        wire::encode(census_ != nullptr ? census_->processes(gpu, taken_by_processes(devices_[device].handle))
+                                        : std::vector<wire::ProcessFact>{});
     return m;
+}
+
+std::map<uint32_t, uint64_t> Monitor::taken_by_processes(nvmlDevice_t device) const {
+    std::map<uint32_t, uint64_t> taken;
+    if (table_.nvmlDeviceGetComputeRunningProcesses_v3 == nullptr) return taken;
+    std::vector<nvmlProcessInfo_t> processes(kUsualProcesses);
+    nvmlReturn_t result = NVML_ERROR_INSUFFICIENT_SIZE;
+    while (result == NVML_ERROR_INSUFFICIENT_SIZE && processes.size() <= kMostProcesses) {
+        auto count = static_cast<unsigned>(processes.size());
+        result = table_.nvmlDeviceGetComputeRunningProcesses_v3(device, &count, processes.data());
+        processes.resize(result == NVML_SUCCESS ? std::min<size_t>(count, processes.size())
+                                                : processes.size() * 4);
+    }
+    if (result != NVML_SUCCESS) return taken;
+    for (const nvmlProcessInfo_t& process : processes) {
+        // Those of another pid namespace are listed without a number.
+        if (process.usedGpuMemory != kNotAvailable) taken[process.pid] += process.usedGpuMemory;
+    }
+    return taken;
+}
+
+std::optional<uint64_t> Monitor::taken(const Session& s, int gpu) {
+    if (start(s) != NVML_SUCCESS) return std::nullopt;
+    const auto device =
+        std::find_if(devices_.begin(), devices_.end(), [&](const Device& d) { return d.of_lease == gpu; });
+    if (device == devices_.end()) return std::nullopt;
+    const auto taken = taken_by_processes(device->handle);
+    if (const auto own = taken.find(static_cast<uint32_t>(getpid())); own != taken.end()) return own->second;
+    if (!s.has_context_on(gpu)) return 0;
+    if (!std::exchange(hidden_said_, true)) {
+        BF_LOG(
+            "worker", kWarn,
+            "NVML does not list this process, so contexts and code are not counted against the partition; a "
+            "server in a container needs the host's pid namespace");
+    }
+    return std::nullopt;
 }
 
 nvmlReturn_t Monitor::fields(size_t device, std::vector<nvmlFieldValue_t>* values) const {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -37,7 +39,9 @@ class Monitor {
         uint64_t reserved = 0;
         std::vector<uint8_t> processes;
     };
-    Memory memory(const Session& s, size_t device) const;
+    Memory memory(Session& s, size_t device) const;
+    // Bytes of a GPU of the lease that this process takes in all; nothing: NVML does not say.
+    std::optional<uint64_t> taken(const Session& s, int gpu);
     // `clocks` has the room for the most there may be, and gets as many as there are.
     nvmlReturn_t graphics_clocks(size_t device, unsigned memory_clock, std::vector<unsigned>* clocks) const;
     nvmlReturn_t fields(size_t device, std::vector<nvmlFieldValue_t>* values) const;
@@ -48,12 +52,16 @@ class Monitor {
         int of_lease;  // index in the grant
     };
 
+    // Of all processes, as far as they can be seen from here; by their pid.
+    std::map<uint32_t, uint64_t> taken_by_processes(nvmlDevice_t device) const;
+
     Open open_;
     bool tried_ = false;
     nvmlReturn_t result_ = NVML_ERROR_UNINITIALIZED;
     ManagementTable table_;
     std::vector<Device> devices_;
     Census* census_ = nullptr;
+    bool hidden_said_ = false;
 };
 
 }  // namespace bitfusion::worker

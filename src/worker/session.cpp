@@ -39,6 +39,7 @@ uint64_t context_name_of(uint32_t low) {
 Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::Link> link, Usage* usage)
     : driver(table),
       grant(std::move(granted)),
+      overhead(&driver, &memory),
       staging(&driver),
       lane_copies(this),
       mirrors(&driver, grant.mapped_memory),
@@ -67,6 +68,9 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
             case wire::Kind::kUserObject:
                 user_objects.erase(name);
                 break;
+            case wire::Kind::kMemoryPool:
+                overhead.forget_pools();
+                break;
             default:
                 break;
         }
@@ -85,6 +89,10 @@ void Session::report_to(Census* census) {
     census_ = census;
     memory.report_to(census);
     monitor.watch(census);
+}
+
+void Session::count_overhead() {
+    overhead.count(grant.devices, [this](int gpu) { return monitor.taken(*this, gpu); });
 }
 
 // ---- contexts and devices
@@ -123,10 +131,11 @@ CUdevice Session::device(int ordinal, CUresult* result) const {
     return visible_[static_cast<size_t>(ordinal)];
 }
 
-int Session::current_device() const {
-    const auto found = contexts_.find(static_cast<uint32_t>(current_name_));
-    if (found == contexts_.end()) return 0;
-    return gpu_of_lease(found->second.ordinal);
+int Session::current_device() const { return gpu_of_context(current_name_); }
+
+int Session::gpu_of_context(uint64_t name) const {
+    const auto found = contexts_.find(static_cast<uint32_t>(name));
+    return found == contexts_.end() ? 0 : gpu_of_lease(found->second.ordinal);
 }
 
 int Session::gpu_of_lease(int ordinal) const {
@@ -149,6 +158,11 @@ uint64_t Session::primary_name(int ordinal) const {
     return 0;
 }
 
+bool Session::has_context_on(int gpu) const {
+    return std::any_of(contexts_.begin(), contexts_.end(),
+                       [&](const auto& entry) { return gpu_of_lease(entry.second.ordinal) == gpu; });
+}
+
 void Session::forget_context(uint64_t name) {
     contexts_.erase(static_cast<uint32_t>(name));
     std::erase_if(watch_of_, [&](const auto& event_and_watch) {
@@ -163,6 +177,7 @@ void Session::forget_context(uint64_t name) {
     std::erase_if(texture_objects, [&](const auto& entry) { return entry.second == name; });
     std::erase_if(surface_objects, [&](const auto& entry) { return entry.second == name; });
     staging.forget_events(name);
+    overhead.forget_context(name);
     mirrors.forget_context(name);
     if (current_name_ == name) {
         current_name_ = 0;

@@ -40,6 +40,7 @@
 #include "worker/memory_table.h"
 #include "worker/mirror.h"
 #include "worker/monitor.h"
+#include "worker/overhead.h"
 #include "worker/printed.h"
 #include "worker/shared_pages.h"
 #include "worker/staging.h"
@@ -68,6 +69,7 @@ class Session {
     const Grant grant;
     Handles handles;
     MemoryTable memory;
+    Overhead overhead;
     ArrayTable arrays;
     Staging staging;
     LaneCopies lane_copies;
@@ -85,6 +87,9 @@ class Session {
 
     // Keeps the lease's other workers informed of this one; before run(). The census outlives the session.
     void report_to(Census* census);
+
+    // Counts what this process takes of the GPUs beyond what its calls allocate; the monitor must be open.
+    void count_overhead();
 
     // Where the parameters of each function lie in its argument block; told to the client with the function's
     // name.
@@ -143,6 +148,7 @@ class Session {
     // process calls it.
     int current_device() const;
     int gpu_of_lease(int ordinal) const;
+    int gpu_of_context(uint64_t name) const;
     void see_devices(std::vector<int> visible) { visible_ = std::move(visible); }
     int visible_count() const { return static_cast<int>(visible_.size()); }
     void bind_context(uint64_t name, CUcontext context, int ordinal, bool primary);
@@ -153,6 +159,7 @@ class Session {
         return found != contexts_.end() && found->second.primary;
     }
     void forget_context(uint64_t name);
+    bool has_context_on(int gpu_of_lease) const;
     // Any context of the session, preferably the current one; nullptr when it has none yet.
     CUcontext some_context() const {
         return current_ != nullptr || contexts_.empty() ? current_ : contexts_.begin()->second.context;

@@ -8,10 +8,11 @@ from nvml_test import CUDA, NVML, sanitizer_first
 
 GPU_MIB = 1024
 HALF_MIB = GPU_MIB // 2
+CONTEXT_MIB = 4  # of a software GPU
 
 # Obeys its standard input: `say` prints the total by three ways and the free memory by two, in MiB; `take N` allocates N MiB
 # and prints the result; `free` frees what was taken last; `fill` writes a pattern into the first allocation and `check`
-# compares it.
+# compares it. `stack N` sets the stack of a thread, in KiB; `code N` loads a module with N MiB of variables.
 PROGRAM = NVML + CUDA + r"""
 import random
 check(nvml.nvmlInit_v2())
@@ -40,6 +41,11 @@ for line in sys.stdin:
         print(cuda.cuMemFree_v2(taken.pop()), flush=True)
     elif word == "fill":
         print(cuda.cuMemcpyHtoD_v2(taken[0], pattern, ctypes.c_size_t(len(pattern))), flush=True)
+    elif word == "stack":
+        print(cuda.cuCtxSetLimit(0, ctypes.c_size_t(int(amount[0]) << 10)), flush=True)
+    elif word == "code":
+        text = b".version 6.4\n.target sm_52\n.address_size 64\n.visible .global .align 4 .b8 table[%d];\n" % (int(amount[0]) << 20)
+        print(cuda.cuModuleLoadData(ctypes.byref(ctypes.c_void_p()), text), flush=True)
     elif word == "check":
         back = ctypes.create_string_buffer(len(pattern))
         done(cuda.cuMemcpyDtoH_v2(back, taken[0], ctypes.c_size_t(len(pattern))))
@@ -73,7 +79,7 @@ class Halves(WithManager):
             whole, total, nvml_total, free, nvml_free = self.totals(program)
             self.assertEqual((whole, total, nvml_total), (HALF_MIB,) * 3)
             self.assertEqual(free, nvml_free)
-            self.assertGreater(free, HALF_MIB - 16)  # nothing is allocated; a context may have its part
+            self.assertEqual(free, HALF_MIB - CONTEXT_MIB)
         self.assertEqual(self.manager.free(), [0])
         self.assertEqual(self.tell(quiet, "take", 100), SUCCESS)
         self.assertEqual(self.tell(quiet, "fill"), SUCCESS)
@@ -98,6 +104,30 @@ class Halves(WithManager):
             _, errors = program.communicate(timeout=DEADLINE)
             self.assertEqual(program.returncode, 0, errors.decode())
         self.assertEqual(self.manager.free(), [GPU_MIB])
+
+    def test_all_that_a_program_takes_is_of_its_half(self):
+        """Contexts, variables of modules and stacks, not only what cuMemAlloc gives."""
+        program = self.program()
+        free = lambda: self.totals(program)[3]
+        begin = free()
+        self.assertEqual(self.tell(program, "code", 100), SUCCESS)
+        self.assertEqual(free(), begin - 100)
+        self.assertEqual(self.tell(program, "code", begin - 99), OUT_OF_MEMORY)
+        self.assertEqual(free(), begin - 100, "what was refused is given back")
+        self.assertEqual(self.tell(program, "take", begin - 99), OUT_OF_MEMORY)
+        self.assertEqual(self.tell(program, "stack", 1 << 20), OUT_OF_MEMORY)
+        self.assertEqual(self.tell(program, "stack", 2), SUCCESS)
+        self.assertEqual(self.tell(program, "take", begin - 101), SUCCESS)
+        _, errors = program.communicate(timeout=DEADLINE)
+        self.assertEqual(program.returncode, 0, errors.decode())
+        self.assertEqual(self.manager.free(), [GPU_MIB])
+
+    def test_a_partition_without_room_for_a_context(self):
+        result = self.run_cli("run", "-n", "1", "-m", str(CONTEXT_MIB - 1), "--", *sanitizer_first(), sys.executable, "-c",
+                              "import ctypes; cuda = ctypes.CDLL('libcuda.so.1'); cuda.cuInit(0); "
+                              "[print(cuda.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0)) for _ in range(2)]")
+        self.assertEqual((result.returncode, result.stdout), (0, "%s\n%s\n" % (OUT_OF_MEMORY, OUT_OF_MEMORY)), result.stderr)
+        self.assertIn("a context needs more than is left of the partition of %d MiB" % (CONTEXT_MIB - 1), self.manager.log())
 
     def test_processes_of_one_half_share_it(self):
         """The limit is the lease's, not each process's."""

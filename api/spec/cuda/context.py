@@ -36,7 +36,7 @@ fn("CUresult cuCtxGetId(CUcontext ctx, unsigned long long *ctxId)", local(), sin
 fn("CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int *version)", local(), since=3020)
 fn("CUresult cuCtxSynchronize(void)", local(), since=2000)
 fn("CUresult cuCtxSynchronize_v2(CUcontext ctx)", local(), since=13000)
-fn("CUresult cuCtxSetLimit(CUlimit limit, size_t value)", call(), since=3010, hand=CLIENT, waits=True)
+fn("CUresult cuCtxSetLimit(CUlimit limit, size_t value)", call(), since=3010, hand=BOTH, waits=True)
 fn("CUresult cuCtxGetLimit(size_t *pvalue, CUlimit limit)", call(), since=3010, hand=CLIENT, pvalue=out())
 fn("CUresult cuCtxGetCacheConfig(CUfunc_cache *pconfig)", call(), since=3020, pconfig=out())
 fn("CUresult cuCtxSetCacheConfig(CUfunc_cache config)", post(), since=3020)
