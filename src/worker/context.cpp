@@ -148,7 +148,7 @@ void serve(Session& s, const Frame& frame, const msg::ContextSynchronize& m) {
                 return state;
             },
             [&s, frame](CUresult state) {
-                s.announce_printed();
+                s.announce_printed(true);
                 s.reply_status(frame, state);
             }});
 }

@@ -7,7 +7,6 @@
 #include "wire/block.h"
 #include "worker/graph_node.h"
 #include "worker/session.h"
-#include "worker/stream_mark.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
@@ -155,17 +154,6 @@ CUresult copy_pages(Session& s, const Frame& frame, CUdeviceptr target, CUdevice
 }
 
 }  // namespace
-
-std::function<CUresult()> Session::when_reached(CUstream stream, CUresult* result) {
-    CUevent event = nullptr;
-    *result = mark_stream(driver, stream, &event);
-    if (*result != CUDA_SUCCESS) return {};
-    return [this, event] {
-        const CUresult state = driver.cuEventQuery(event);
-        if (state != CUDA_ERROR_NOT_READY) driver.cuEventDestroy_v2(event);
-        return state;
-    };
-}
 
 void serve(Session& s, const Frame& frame, const msg::CopyPages& m) {
     CUstream stream = nullptr;

@@ -41,6 +41,7 @@ Session::Session(const DriverTable& table, Grant granted, std::unique_ptr<link::
       grant(std::move(granted)),
       overhead(&driver, &memory),
       staging(&driver),
+      marks(&driver),
       lane_copies(this),
       mirrors(&driver, grant.mapped_memory),
       shared_pages(&driver),
@@ -178,6 +179,7 @@ void Session::forget_context(uint64_t name) {
     std::erase_if(surface_objects, [&](const auto& entry) { return entry.second == name; });
     staging.forget_events(name);
     overhead.forget_context(name);
+    marks.forget_context(name);
     mirrors.forget_context(name);
     if (current_name_ == name) {
         current_name_ = 0;
@@ -199,13 +201,13 @@ void Session::posted(const Frame& frame, CUresult result) {
     if (result == CUDA_SUCCESS) return;
     BF_LOG("worker", kInfo, "%s (call %u) failed with error %d", msg::name_of(frame.head.id), frame.head.call,
            result);
-    announce_printed();
+    announce_printed(true);
     announce(msg::Deferred{static_cast<int32_t>(result), frame.head.call});
 }
 
-void Session::announce_printed() {
+void Session::announce_printed(bool files) {
     for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO}) {
-        const std::string text = printed.take(descriptor);
+        const std::string text = printed.take(descriptor, files);
         if (text.empty()) continue;
         constexpr size_t kPiece = 256u << 10;
         for (size_t at = 0; at < text.size(); at += kPiece) {

@@ -44,6 +44,7 @@
 #include "worker/printed.h"
 #include "worker/shared_pages.h"
 #include "worker/staging.h"
+#include "worker/stream_mark.h"
 #include "worker/traffic.h"
 
 namespace bitfusion::worker {
@@ -72,6 +73,7 @@ class Session {
     Overhead overhead;
     ArrayTable arrays;
     Staging staging;
+    StreamMarks marks;
     LaneCopies lane_copies;
     Mirrors mirrors;
     SharedPages shared_pages;
@@ -221,8 +223,10 @@ class Session {
     // Copies out are sent before any completion that is found in the same look at the GPU, or a later one.
     void wait_copy(Waiting waiting) { copies_.push_back(std::move(waiting)); }
     void wait(Waiting waiting) { waitings_.push_back(std::move(waiting)); }
-    // Ready when everything that is on the stream now is done; an event of one use.
-    std::function<CUresult()> when_reached(CUstream stream, CUresult* result);
+    // Ready when everything that is on the stream now is done.
+    std::function<CUresult()> when_reached(CUstream stream, CUresult* result) {
+        return marks.place(stream, current_name_, result);
+    }
     // An event record that is announced when it completes, after `before`; records of one stream complete in
     // order.
     void watch_event(uint64_t stream, uint64_t event_name, CUevent event, uint64_t mark,
@@ -233,8 +237,8 @@ class Session {
     // Inside a message that cannot go on: sleeps until progress() may find something.
     void rest();
 
-    // Text that the driver printed, ahead of the completion that made it print.
-    void announce_printed();
+    // Text that the driver printed, ahead of the completion that made it print. `files`: see printed.h.
+    void announce_printed(bool files = false);
 
     // What the GPU changed in mapped memory, ahead of the completion that shows it to the program.
     void announce_changes();
