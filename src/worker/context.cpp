@@ -1,5 +1,9 @@
+#include <list>
+#include <memory>
+
 #include "base/log.h"
 #include "worker/session.h"
+#include "worker/stream_wait.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
@@ -27,6 +31,26 @@ bool context_fits(Session& s, int ordinal) {
         "(-m or -p)",
         static_cast<unsigned long long>(s.memory.partition() >> 20));
     return false;
+}
+
+// A stream of a context that is synchronised, until what was on it is done.
+struct BusyStream {
+    uint64_t name;
+    CUstream stream;
+    StreamWait wait;
+};
+
+CUresult ask_all(Session& s, std::list<BusyStream>* busy) {
+    CUresult result = CUDA_SUCCESS;
+    std::erase_if(*busy, [&](BusyStream& one) {
+        CUresult known = CUDA_SUCCESS;  // it may have been destroyed since
+        if (one.name != 0 && s.handles.find<CUstream>(one.name, &known) != one.stream) return true;
+        const CUresult state = one.wait.ask();
+        if (state == CUDA_SUCCESS || one.wait.passed()) return true;
+        if (result == CUDA_SUCCESS || result == CUDA_ERROR_NOT_READY) result = state;
+        return false;
+    });
+    return result;
 }
 
 }  // namespace
@@ -132,13 +156,19 @@ void serve(Session& s, const Frame& frame, const msg::ContextSynchronize& m) {
     const CUcontext context = s.handles.find<CUcontext>(m.context, &result);
     if (result != CUDA_SUCCESS || context == nullptr)
         return s.reply_status(frame, result != CUDA_SUCCESS ? result : CUDA_ERROR_INVALID_CONTEXT);
+    auto busy = std::make_shared<std::list<BusyStream>>();
+    busy->push_back({0, CU_STREAM_LEGACY, {&s, m.context, CU_STREAM_LEGACY}});
+    s.handles.each_stream(m.context, [&](CUstream stream) {
+        busy->push_back({s.handles.known_name(stream), stream, {&s, m.context, stream}});
+    });
     const uint64_t name = m.context;
-    s.wait({[&s, context, name] {
-                // Every stream of the context is asked; the driver's own synchronisation then has nothing
-                // left to wait for and only flushes what kernels printed.
+    s.wait({[&s, context, name, busy] {
                 CUresult state = s.driver.cuCtxPushCurrent_v2(context);
                 if (state != CUDA_SUCCESS) return state;
-                state = s.driver.cuStreamQuery(CU_STREAM_LEGACY);
+                state = ask_all(s, busy.get());
+                // What came meanwhile is waited for too: the driver's own synchronisation, which flushes what
+                // kernels printed, must have nothing left to wait for.
+                if (state == CUDA_SUCCESS) state = s.driver.cuStreamQuery(CU_STREAM_LEGACY);
                 s.handles.each_stream(name, [&](CUstream stream) {
                     if (state == CUDA_SUCCESS) state = s.driver.cuStreamQuery(stream);
                 });

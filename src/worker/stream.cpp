@@ -1,5 +1,6 @@
 #include "worker/launch_attributes.h"
 #include "worker/session.h"
+#include "worker/stream_wait.h"
 #include "worker_hand.gen.h"
 
 namespace bitfusion::worker {
@@ -10,14 +11,18 @@ namespace {
 std::function<CUresult()> stream_ready(Session& s, uint64_t name, CUstream stream, bool flush_printed) {
     CUcontext context = nullptr;
     s.driver.cuCtxGetCurrent(&context);
-    return [&s, name, stream, context, flush_printed] {
+    auto wait = std::make_shared<StreamWait>(&s, s.context_name(), stream);
+    return [&s, name, stream, context, flush_printed, wait] {
         CUresult known =
             CUDA_SUCCESS;  // destroyed meanwhile by another thread: then there is nothing to wait for
         if (s.handles.find<CUstream>(name, &known) != stream) return CUDA_SUCCESS;
         CUresult state = s.driver.cuCtxPushCurrent_v2(context);
         if (state != CUDA_SUCCESS) return state;
-        state = s.driver.cuStreamQuery(stream);
-        if (state == CUDA_SUCCESS && flush_printed) state = s.driver.cuStreamSynchronize(stream);
+        state = wait->ask();
+        if (state == CUDA_SUCCESS && flush_printed)
+            state = s.driver.cuStreamSynchronize(stream);
+        else if (state == CUDA_ERROR_NOT_READY && wait->passed())
+            state = CUDA_SUCCESS;  // another thread has sent more; what it prints comes with its own wait
         CUcontext popped = nullptr;
         s.driver.cuCtxPopCurrent_v2(&popped);
         return state;

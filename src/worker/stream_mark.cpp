@@ -83,28 +83,32 @@ std::shared_ptr<StreamMarks::Page> StreamMarks::page_of(uint64_t context) {
     return known->second;
 }
 
-std::function<CUresult()> StreamMarks::place(CUstream stream, uint64_t context, CUresult* result) {
-    if (const auto page = page_of(context); page != nullptr && !page->free.empty()) {
-        const uint32_t at = page->free.back();
-        std::atomic_ref<uint32_t> word(page->words[at]);
-        word.store(0, std::memory_order_relaxed);
-        // A stream of another context is refused, and gets an event.
-        *result = driver_->cuStreamWriteValue32_v2(stream, page->device + at * sizeof(uint32_t), 1, 0);
-        if (*result == CUDA_SUCCESS) {
-            page->free.pop_back();
-            return [page, word, at, looks = 0u]() mutable {
-                if (word.load(std::memory_order_acquire) != 0) {
-                    page->free.push_back(at);
-                    return CUDA_SUCCESS;
-                }
-                if (page->gone) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
-                if (++looks % kLooks != 0) return CUDA_ERROR_NOT_READY;
-                // After a fault the GPU writes nothing more: the word is not used again.
-                const CUresult state = page->driver->cuEventQuery(page->witness);
-                return state == CUDA_SUCCESS ? CUDA_ERROR_NOT_READY : state;
-            };
+std::function<CUresult()> StreamMarks::place_word(CUstream stream, uint64_t context) {
+    const auto page = page_of(context);
+    if (page == nullptr || page->free.empty()) return {};
+    const uint32_t at = page->free.back();
+    std::atomic_ref<uint32_t> word(page->words[at]);
+    word.store(0, std::memory_order_relaxed);
+    // A stream of another context is refused.
+    const CUdeviceptr device = page->device + at * sizeof(uint32_t);
+    if (driver_->cuStreamWriteValue32_v2(stream, device, 1, 0) != CUDA_SUCCESS) return {};
+    page->free.pop_back();
+    return [page, word, at, looks = 0u]() mutable {
+        if (word.load(std::memory_order_acquire) != 0) {
+            page->free.push_back(at);
+            return CUDA_SUCCESS;
         }
-    }
+        if (page->gone) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+        if (++looks % kLooks != 0) return CUDA_ERROR_NOT_READY;
+        // After a fault the GPU writes nothing more: the word is not used again.
+        const CUresult state = page->driver->cuEventQuery(page->witness);
+        return state == CUDA_SUCCESS ? CUDA_ERROR_NOT_READY : state;
+    };
+}
+
+std::function<CUresult()> StreamMarks::place(CUstream stream, uint64_t context, CUresult* result) {
+    *result = CUDA_SUCCESS;
+    if (auto word = place_word(stream, context)) return word;
     CUevent event = nullptr;
     *result = mark_stream(*driver_, stream, &event);
     if (*result != CUDA_SUCCESS) return {};

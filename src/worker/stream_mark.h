@@ -28,6 +28,8 @@ class StreamMarks {
     // What says, asked again and again until it is not CUDA_ERROR_NOT_READY, whether everything that is on
     // the stream now is done. `context`: the current one, by name. Empty with *result.
     std::function<CUresult()> place(CUstream stream, uint64_t context, CUresult* result);
+    // The same without an event; empty where the GPU has no way to write a mark.
+    std::function<CUresult()> place_word(CUstream stream, uint64_t context);
     // The context ends: what waits for its marks is told.
     void forget_context(uint64_t context);
 
