@@ -59,14 +59,13 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
             return copy_pages(dst, shared, bytes, stream, !async);
         }
     }
-    // Only where the caller would wait for it in any case: what is before it on the stream has been done.
-    CUresult bounced = CUDA_SUCCESS;
-    if ((!async || (stream_idle(stream) && !is_pinned(src, bytes))) &&
-        bounce_in(dst, src, bytes, stream, &bounced))
-        return bounced;
     const bool pinned = is_pinned(src, bytes);
     // What a copy before this one is still to bring here must be what is sent.
     if (pinned) await_tickets(src, bytes);
+    // Only where the caller would wait for it in any case: what is before it on the stream has been done.
+    CUresult bounced = CUDA_SUCCESS;
+    if ((!async || (stream_idle(stream) && !pinned)) && bounce_in(dst, src, bytes, stream, &bounced))
+        return bounced;
     const bool stable = async && read == SourceRead::kInStream && pinned;
     Session* s = session();
     touch_stream(stream);

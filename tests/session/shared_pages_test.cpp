@@ -171,6 +171,28 @@ TEST_F(SharedPages, PageableMemoryIsCopiedWholeInEverySize) {
     CU_OK(client::cuMemFree_v2(device));
 }
 
+TEST_F(SharedPages, ASynchronousCopyTakesWhatAnAsynchronousOneIsStillToBring) {
+    // No synchronisation stands between the two: both are of the legacy stream, which is the order.
+    CUdeviceptr second = 0;
+    CU_OK(client::cuMemAlloc_v2(&second, kPinned));
+    std::vector<uint8_t> registered(kPinned);
+    CU_OK(client::cuMemHostRegister_v2(registered.data(), kPinned, 0));
+    uint8_t round = 0;
+    for (const size_t bytes : {size_t{300} << 10, size_t{1} << 20, kPinned}) {
+        for (int i = 0; i < 5; ++i) {
+            ++round;
+            CU_OK(client::remote::cuMemsetD8Async(large_, round, bytes, nullptr));
+            CU_OK(client::cuMemcpyDtoHAsync_v2(registered.data(), large_, bytes, nullptr));
+            CU_OK(client::cuMemcpyHtoD_v2(second, registered.data(), bytes));
+            std::vector<uint8_t> back(bytes);
+            CU_OK(client::cuMemcpyDtoH_v2(back.data(), second, bytes));
+            EXPECT_EQ(std::count(back.begin(), back.end(), round), static_cast<ptrdiff_t>(bytes));
+        }
+    }
+    CU_OK(client::cuMemHostUnregister(registered.data()));
+    CU_OK(client::cuMemFree_v2(second));
+}
+
 TEST_F(SharedPages, ARefusedCopyOfPageableMemoryEndsCleanly) {
     std::vector<uint8_t> memory(kPinned);
     CU_OK(client::remote::cuMemFree_v2(large_));  // behind the client's back: it still believes in it
