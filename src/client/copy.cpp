@@ -1,6 +1,7 @@
 // Linear copies. Host to device: the bytes follow their message in the one stream. Device to host: awaited,
-// or, into pinned memory, promised by a ticket that every later completion respects. Large copies travel in
-// pieces, so that the network, the worker's staging and the GPU work at the same time.
+// or, into pinned memory, promised by a ticket that every later completion respects. Between processes of one
+// machine large copies go through shared pages (shared_pages.h, bounce.h, registered_copy.h); else they
+// travel in pieces, so that the network, the worker's staging and the GPU work at the same time.
 #include "client/copy.h"
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "client/handover.h"
 #include "client/lanes.h"
 #include "client/memory_map.h"
+#include "client/registered_copy.h"
 #include "client/session.h"
 #include "client/shared_pages.h"
 #include "client/stream.h"
@@ -68,6 +70,14 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
         return bounced;
     const bool stable = async && read == SourceRead::kInStream && pinned;
     Session* s = session();
+    if (stable) {
+        CUresult begun = CUDA_SUCCESS;
+        const size_t done = begin_copy_in(dst, src, bytes, stream, &begun);
+        if (begun != CUDA_SUCCESS || done == bytes) return begun;
+        dst += done;
+        src = static_cast<const uint8_t*>(src) + done;
+        bytes -= done;
+    }
     touch_stream(stream);
     const CUresult given = hand_over_range(dst, bytes);
     if (given != CUDA_SUCCESS) return given;
@@ -101,6 +111,14 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
     CUresult bounced = CUDA_SUCCESS;
     if (!later && bounce_out(dst, src, bytes, stream, &bounced)) return bounced;
     Session* s = session();
+    if (later) {
+        CUresult begun = CUDA_SUCCESS;
+        const size_t done = begin_copy_out(dst, src, bytes, stream, &begun);
+        if (begun != CUDA_SUCCESS || done == bytes) return begun;
+        dst = static_cast<uint8_t*>(dst) + done;
+        src += done;
+        bytes -= done;
+    }
     touch_stream(stream);
     const CUresult given = hand_over_range(src, bytes);
     if (given != CUDA_SUCCESS) return given;

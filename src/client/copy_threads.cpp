@@ -28,7 +28,12 @@ void CopyThreads::copy(Job* job) {
             return;
         }
     }
+    finish(job);
+}
+
+void CopyThreads::finish(Job* job) {
     carry_out(*job);
+    if (job->copied != nullptr) job->copied(job);
 }
 
 void CopyThreads::carry_out(const Job& job) { memcpy(job.target, job.source, job.bytes); }
@@ -62,7 +67,7 @@ void CopyThreads::run() {
         Job* const job = jobs_.front();
         jobs_.pop_front();
         lock.unlock();
-        carry_out(*job);
+        finish(job);
         lock.lock();
         job->done = true;
         done_.notify_all();

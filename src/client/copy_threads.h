@@ -28,6 +28,8 @@ class CopyThreads {
         void* target = nullptr;
         const void* source = nullptr;
         size_t bytes = 0;
+        // When the bytes are there and before wait() returns, on the thread that copied.
+        void (*copied)(Job*) = nullptr;
         bool done = true;  // guarded by the lock of whose it is
     };
 
@@ -49,6 +51,7 @@ class CopyThreads {
   private:
     void start();
     void run();
+    static void finish(Job* job);
 
     const size_t count_;
     std::mutex lock_;

@@ -7,6 +7,7 @@
 #include "client/feedback.h"
 #include "client/mapped_memory.h"
 #include "client/memory_map.h"
+#include "client/registered_copy.h"
 #include "client/session.h"
 #include "client/shared_pages.h"
 #include "client_hand.gen.h"
@@ -48,6 +49,7 @@ void let_go(const void* base, size_t bytes) {
         s->lanes().await_all_sent();
     }
     await_tickets(base, bytes);
+    await_registered_copies(base, bytes);
     if (any_mapped()) unmap_from_gpu(reinterpret_cast<uint64_t>(base));
 }
 
@@ -92,6 +94,7 @@ CUresult cuMemHostRegister_v2(void* p, size_t bytesize, unsigned int Flags) {
     const auto number = reinterpret_cast<uint64_t>(p);
     if (range_of(number) || range_of(number + bytesize - 1)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
     remember(p, bytesize, Flags, 0, 0);
+    expect_registered_copies(bytesize);
     return CUDA_SUCCESS;
 }
 

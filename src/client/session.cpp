@@ -367,8 +367,13 @@ void Session::complete(Pending* pending, uint32_t call, CUresult result) {
         const std::lock_guard<std::mutex> lock(pendings_lock_);
         pendings_.erase(call);
     }
-    pending->result = result;
-    pending->done.store(true, std::memory_order_release);  // its owner may be gone from here on
+    if (pending->answered != nullptr) {
+        pending->answered->answer(result);
+    } else {
+        pending->result = result;
+        pending->done.store(true, std::memory_order_release);
+    }
+    // Its owner may be gone from here on.
     // The answer may be another thread's, which sleeps while this one receives; with the lock taken between,
     // it has either seen the answer or is asleep by now.
     { const std::lock_guard<std::mutex> lock(state_); }
@@ -397,6 +402,10 @@ void Session::release_orphans() {
         orphans.swap(pendings_);
     }
     for (auto& [call, pending] : orphans) {
+        if (pending->answered != nullptr) {
+            pending->answered->answer(CUDA_ERROR_DEVICE_UNAVAILABLE);
+            continue;
+        }
         pending->result = CUDA_ERROR_DEVICE_UNAVAILABLE;
         pending->done.store(true, std::memory_order_release);
     }

@@ -54,12 +54,23 @@ class DecodeRef {
     void (*call_)(void*, wire::Reader&);
 };
 
-// One awaited answer. Lives on the stack of the thread that waits.
+// Whoever takes an answer that no thread waits for.
+struct Answered {
+    // On the thread that receives, or when the session is over on the one that found out. It must not wait
+    // for another answer. What it belongs to may go.
+    virtual void answer(CUresult result) = 0;
+
+  protected:
+    ~Answered() = default;
+};
+
+// One awaited answer. Lives on the stack of the thread that waits, or with whom it is told to.
 struct Pending {
     explicit Pending(DecodeRef decode) : decode(decode) {}
     DecodeRef decode;
     void* bulk = nullptr;  // where a bulk answer goes; its size must be exactly bulk_bytes
     size_t bulk_bytes = 0;
+    Answered* answered = nullptr;  // told instead of `result` and `done`
     CUresult result = CUDA_ERROR_UNKNOWN;
     std::atomic<bool> done{false};
 };

@@ -1,8 +1,8 @@
 // Shared pages: pinned memory of this process that a worker on the same machine maps too, so that copies and
 // kernels reach it where it lies (src/worker/shared_pages.h). All memory that the program gets from
 // cuMemHostAlloc is such memory while the session runs over shared memory; what it registers itself is not,
-// nor is anything when the server is another machine: mapped_memory.h and tickets (feedback.h) serve those.
-// Any thread.
+// nor is anything when the server is another machine: mapped_memory.h, registered_copy.h and tickets
+// (feedback.h) serve those. Any thread.
 #pragma once
 
 #include <cstddef>
