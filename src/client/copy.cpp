@@ -74,6 +74,9 @@ CUresult copy_in(CUdeviceptr dst, const void* src, size_t bytes, CUstream stream
         CUresult begun = CUDA_SUCCESS;
         const size_t done = begin_copy_in(dst, src, bytes, stream, &begun);
         if (begun != CUDA_SUCCESS || done == bytes) return begun;
+        if (done == 0 && bytes >= kLeastRegisteredCopy && stream_idle(stream) &&
+            bounce_in(dst, src, bytes, stream, &bounced))
+            return bounced;
         dst += done;
         src = static_cast<const uint8_t*>(src) + done;
         bytes -= done;
@@ -115,6 +118,9 @@ CUresult copy_out(void* dst, CUdeviceptr src, size_t bytes, CUstream stream, boo
         CUresult begun = CUDA_SUCCESS;
         const size_t done = begin_copy_out(dst, src, bytes, stream, &begun);
         if (begun != CUDA_SUCCESS || done == bytes) return begun;
+        if (done == 0 && bytes >= kLeastRegisteredCopy && stream_idle(stream) &&
+            bounce_out(dst, src, bytes, stream, &bounced))
+            return bounced;
         dst = static_cast<uint8_t*>(dst) + done;
         src += done;
         bytes -= done;

@@ -21,7 +21,6 @@
 namespace bitfusion::client {
 namespace {
 
-constexpr size_t kLeast = 2u << 20;
 // Small copies are cut in a few pieces as well, so that both sides copy at once.
 constexpr size_t kLeastPiece = 512u << 10;
 constexpr size_t kLeastPieces = 4;
@@ -34,37 +33,29 @@ enum class Way { kToDevice, kToHost };
 constexpr auto kNothing = [](wire::Reader&) {};
 
 struct Crossing;
+struct Piece;
 
 struct Part : CopyThreads::Job {
     Piece* piece = nullptr;
 };
 
-}  // namespace
-
-// What fits in a slot. It waits for its slot, has it, and is over. To the device it is filled while it has
-// the slot, and over when the GPU has answered; to the host it is over when the answer has been emptied into
-// the program's memory.
+// What fits in a slot, which it has until it is over: to the device when the GPU has answered, to the host
+// when the answer has been emptied into the program's memory.
 struct Piece : Answered {
     void answer(CUresult result) override;
 
     Crossing* crossing = nullptr;
     Slot* slot = nullptr;
-    uint32_t number = 0;  // of the slot's pieces
     uint8_t* host = nullptr;
     CUdeviceptr device = 0;
     size_t bytes = 0;
     Pending pending{DecodeRef(kNothing)};  // the GPU's copy
     std::array<Part, kMostParts> parts;    // ours
     std::atomic<size_t> parts_left{0};
-    // Guarded by Crossings::lock.
-    bool begun = false;
-    bool copying = false;
-    bool over = false;
+    bool copying = false;  // guarded by Crossings::lock
 };
 
-namespace {
-
-// One copy. It goes when each of its pieces has been answered and has left its slot.
+// One copy. It goes when each of its pieces has been answered, and emptied.
 struct Crossing {
     Session* session = nullptr;
     Way way = Way::kToDevice;
@@ -75,15 +66,10 @@ struct Crossing {
     // Guarded by Crossings::lock.
     size_t unanswered = 0;
     size_t copying = 0;
-    size_t in_slots = 0;
-    bool settled = false;  // all are answered, and none is being copied
     std::list<Crossing>::iterator self;
 };
 
 struct Crossings {
-    // Around the choice of slots and the messages that speak of it: a stream's pieces have a slot in the
-    // order in which the stream comes to them. Before `lock`.
-    std::mutex posting;
     std::mutex growing;  // outermost
     std::mutex lock;     // never while anything is copied or posted
     std::condition_variable changed;
@@ -96,64 +82,23 @@ Crossings& crossings() {
     return *made;
 }
 
-// ---- with the lock: what happens next ----
-
-void close_if_done(Crossing* crossing) {
-    if (!crossing->settled || crossing->in_slots != 0) return;
-    if (crossing->way == Way::kToHost) ticket_arrived(crossing->ticket, crossing->bytes, true);
-    crossings().open.erase(crossing->self);
-}
-
-// The piece has its slot. `to_copy` are to be copied when the lock has been let go.
-void begin(Piece* piece, std::vector<Piece*>* to_copy) {
-    piece->begun = true;
-    if (piece->crossing->way == Way::kToHost) return piece->slot->grant(piece->number);
-    piece->copying = true;
-    ++piece->crossing->copying;
-    to_copy->push_back(piece);
-}
-
-// Pieces that are over leave the slot; one may be over before its turn, when the GPU has refused it.
-void advance(Slot* slot, std::vector<Piece*>* to_copy) {
-    while (!slot->pieces.empty()) {
-        Piece* const first = slot->pieces.front();
-        if (!first->over) {
-            if (!first->begun) begin(first, to_copy);
-            return;
-        }
-        slot->grant(first->number);
-        slot->pieces.pop_front();
-        --first->crossing->in_slots;
-        close_if_done(first->crossing);
-    }
-}
-
-// ---- without it ----
-
-void copy_parts(Piece* piece);
-
 void part_copied(CopyThreads::Job* job) {
     Piece* const piece = static_cast<Part*>(job)->piece;
     if (piece->parts_left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    Crossings& all = crossings();
-    std::vector<Piece*> to_copy;
-    {
-        const std::lock_guard<std::mutex> lock(all.lock);
-        piece->copying = false;
-        --piece->crossing->copying;
-        if (piece->crossing->way == Way::kToDevice) {
-            piece->slot->grant(piece->number);
-        } else {
-            piece->over = true;
-            advance(piece->slot, &to_copy);
-        }
-        all.changed.notify_all();
-    }
-    // The piece may be gone.
-    for (Piece* const next : to_copy) copy_parts(next);
+    const std::lock_guard<std::mutex> lock(crossings().lock);
+    piece->copying = false;
+    --piece->crossing->copying;
+    if (piece->crossing->way == Way::kToHost) piece->slot->taken = false;
+    crossings().changed.notify_all();
 }
 
+// Begins to copy the piece between the program's memory and its slot.
 void copy_parts(Piece* piece) {
+    {
+        const std::lock_guard<std::mutex> lock(crossings().lock);
+        piece->copying = true;
+        ++piece->crossing->copying;
+    }
     CopyThreads& threads = piece->crossing->session->copy_threads();
     const bool to_device = piece->crossing->way == Way::kToDevice;
     const size_t bytes = piece->bytes;
@@ -183,59 +128,46 @@ void settle(Crossing* crossing) {
     for (Piece& piece : crossing->pieces)
         for (Part& part : piece.parts) threads.wait(part);
     const std::lock_guard<std::mutex> lock(all.lock);
-    crossing->settled = true;
-    close_if_done(crossing);
+    if (crossing->way == Way::kToHost) ticket_arrived(crossing->ticket, crossing->bytes, true);
+    all.open.erase(crossing->self);
 }
 
-// Cuts as much of the copy as slots can be had for. The caller has `posting`.
-Crossing* cut(Way way, uint8_t* host, CUdeviceptr device, size_t bytes, uint64_t stream,
-              std::vector<Piece*>* to_copy) {
+// Cuts the copy, or, if a part is wanted, as much of it as there are free slots for. Null: there are not
+// enough.
+Crossing* cut(Way way, uint8_t* host, CUdeviceptr device, size_t bytes, bool partly) {
     Crossings& all = crossings();
     const size_t most =
         std::clamp((bytes / kLeastPieces + 4095) / 4096 * 4096, kLeastPiece, size_t{Slots::kBytes});
     const std::lock_guard<std::mutex> lock(all.lock);
+    const size_t free = all.slots.free();
+    if (free == 0 || (!partly && free < (bytes + most - 1) / most)) return nullptr;
     Crossing& crossing = all.open.emplace_back();
     crossing.self = std::prev(all.open.end());
     crossing.session = session();
     crossing.way = way;
     crossing.host = host;
     for (size_t at = 0; at < bytes;) {
-        Slot* const slot = all.slots.pick(stream);
+        Slot* const slot = all.slots.take();
         if (slot == nullptr) break;
         Piece& piece = crossing.pieces.emplace_back();
         piece.crossing = &crossing;
         piece.slot = slot;
-        piece.number = ++slot->last;
         piece.host = host + at;
         piece.device = device + at;
         piece.bytes = std::min(most, bytes - at);
         piece.pending.answered = &piece;
-        slot->stream = stream;
-        slot->pieces.push_back(&piece);
         at += piece.bytes;
         crossing.bytes = at;
-        if (slot->pieces.size() == 1) begin(&piece, to_copy);
     }
-    crossing.unanswered = crossing.in_slots = crossing.pieces.size();
-    if (!crossing.pieces.empty()) return &crossing;
-    all.open.erase(crossing.self);
-    return nullptr;
+    crossing.unanswered = crossing.pieces.size();
+    return &crossing;
 }
 
-void post_piece(Session* s, Piece* piece, Way way, CUstream stream, bool gated) {
-    const Slot& slot = *piece->slot;
-    if (gated && !slot.granted(piece->number)) {
-        const auto gate = [&](wire::Writer& w) {
-            w.put(wire_name(stream));
-            w.put(slot.turn_there);
-            w.put(piece->number);
-            w.put(uint32_t{CU_STREAM_WAIT_VALUE_GEQ});
-        };
-        session_post(msg::kId_cuStreamWaitValue32_v2, 24, gate);
-    }
+void post_piece(Session* s, Piece* piece, Way way, CUstream stream) {
     const bool to_device = way == Way::kToDevice;
-    const msg::CopyPagesAwaited m{to_device ? piece->device : slot.there,
-                                  to_device ? slot.there : piece->device, piece->bytes, wire_name(stream)};
+    const CUdeviceptr slot = piece->slot->there;
+    const msg::CopyPagesAwaited m{to_device ? piece->device : slot, to_device ? slot : piece->device,
+                                  piece->bytes, wire_name(stream)};
     if (Stats::enabled()) stats().posted(msg::CopyPagesAwaited::kId);
     // From here on the piece may be gone as soon as it is answered.
     s->begin_call(
@@ -243,7 +175,7 @@ void post_piece(Session* s, Piece* piece, Way way, CUstream stream, bool gated) 
 }
 
 bool serves(Session* s, size_t bytes) {
-    if (s == nullptr || bytes < kLeast || !s->shares_memory() || any_capture()) return false;
+    if (s == nullptr || bytes < kLeastRegisteredCopy || !s->shares_memory() || any_capture()) return false;
     const std::lock_guard<std::mutex> lock(crossings().lock);
     return crossings().slots.serve(s);
 }
@@ -256,35 +188,25 @@ size_t begin_copy(Way way, uint8_t* host, CUdeviceptr device, size_t bytes, CUst
     *result = hand_over_range(device, bytes);
     if (*result == CUDA_SUCCESS) *result = s->sticky();
     if (*result != CUDA_SUCCESS) return 0;
-    Crossings& all = crossings();
-    const std::lock_guard<std::mutex> posting(all.posting);
-    const bool legacy = stream == nullptr || stream == CU_STREAM_LEGACY;
-    std::vector<Piece*> to_copy;
-    Crossing* const crossing =
-        cut(way, host, device, bytes, legacy ? current_context_name() : wire_name(stream), &to_copy);
+    // With an idle stream the other way is as good (bounce.h), for all of the copy.
+    Crossing* const crossing = cut(way, host, device, bytes, !stream_idle(stream));
     if (crossing == nullptr) return 0;
     const size_t begun = crossing->bytes;
     if (way == Way::kToHost) crossing->ticket = open_ticket(host, begun);
     touch_stream(stream);
     std::vector<Piece*> pieces;  // the crossing may be gone before the last has been posted
     for (Piece& piece : crossing->pieces) pieces.push_back(&piece);
-    bool gated = false;
-    {
-        const std::lock_guard<std::mutex> lock(all.lock);
-        gated = all.slots.gated();
-    }
     // Without threads it is this one that fills, and the GPU has the first when it fills the second.
     const bool ahead = s->copy_threads().count() != 0;
-    if (ahead)
-        for (Piece* const piece : to_copy) copy_parts(piece);
-    auto next = to_copy.begin();
+    if (way == Way::kToDevice && ahead)
+        for (Piece* const piece : pieces) copy_parts(piece);
     for (Piece* const piece : pieces) {
-        if (!ahead && next != to_copy.end() && *next == piece) copy_parts(*next++);
-        if (!gated) {
-            std::unique_lock<std::mutex> lock(all.lock);
-            all.changed.wait(lock, [&] { return !piece->copying; });
+        if (way == Way::kToDevice) {
+            if (!ahead) copy_parts(piece);
+            std::unique_lock<std::mutex> lock(crossings().lock);
+            crossings().changed.wait(lock, [&] { return !piece->copying; });
         }
-        post_piece(s, piece, way, stream, gated);
+        post_piece(s, piece, way, stream);
     }
     return begun;
 }
@@ -293,25 +215,13 @@ size_t begin_copy(Way way, uint8_t* host, CUdeviceptr device, size_t bytes, CUst
 
 // On the thread that receives.
 void Piece::answer(CUresult result) {
-    Crossings& all = crossings();
     Crossing* const whole = crossing;
     if (result != CUDA_SUCCESS && !whole->session->lost()) whole->session->defer(result);
-    std::vector<Piece*> to_copy;
+    const bool to_empty = whole->way == Way::kToHost && result == CUDA_SUCCESS;
+    if (to_empty) copy_parts(this);
     {
-        std::unique_lock<std::mutex> lock(all.lock);
-        if (whole->way == Way::kToHost && result == CUDA_SUCCESS) {
-            copying = true;
-            ++whole->copying;
-            to_copy.push_back(this);
-        } else {
-            all.changed.wait(lock, [this] { return !copying; });
-            over = true;
-            advance(slot, &to_copy);
-        }
-    }
-    for (Piece* const piece : to_copy) copy_parts(piece);
-    {
-        const std::lock_guard<std::mutex> lock(all.lock);
+        const std::lock_guard<std::mutex> lock(crossings().lock);
+        if (!to_empty) slot->taken = false;
         if (--whole->unanswered != 0) return;
     }
     settle(whole);
@@ -319,7 +229,7 @@ void Piece::answer(CUresult result) {
 
 void expect_registered_copies(size_t bytes) {
     Session* const s = session();
-    if (s == nullptr || bytes < kLeast || !s->shares_memory()) return;
+    if (s == nullptr || bytes < kLeastRegisteredCopy || !s->shares_memory()) return;
     Crossings& all = crossings();
     const std::lock_guard<std::mutex> growing(all.growing);
     size_t count = 0;
@@ -329,9 +239,8 @@ void expect_registered_copies(size_t bytes) {
     }
     if (count == 0) return;
     NewSlots made = make_slots(count);
-    const bool gated = !made.empty() && can_wait_for_turns();
     const std::lock_guard<std::mutex> lock(all.lock);
-    if (!made.empty()) all.slots.add(s, std::move(made), gated);
+    if (!made.empty()) all.slots.add(s, std::move(made));
 }
 
 size_t begin_copy_in(CUdeviceptr target, const void* source, size_t bytes, CUstream stream,

@@ -2,9 +2,10 @@
 // (cuMemHostRegister), when the worker is on this machine. Such pages are the program's and cannot be shared
 // with the worker, so the bytes go through slots (slots.h): copy threads of this process move them between
 // the program's memory and a slot, the GPU between the slot and its own memory, in the order of the stream.
-// Neither the caller nor the worker waits: a stream whose piece has no slot yet, or whose slot is not filled
-// yet, waits itself. A completion that the worker announces never overtakes the bytes (feedback.h). Any
-// thread.
+// The caller waits until what goes to the GPU is in slots, and for nothing else; the GPU waits for nothing:
+// what has no slot goes another way, for a stream that waited for this process would, with enough work behind
+// it, stop the worker that this process waits for. A completion that the worker announces never overtakes the
+// bytes (feedback.h). Any thread.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,8 @@
 #include "cuda_types.gen.h"
 
 namespace bitfusion::client {
+
+constexpr size_t kLeastRegisteredCopy = 2u << 20;
 
 // Makes ready for copies of memory of this size; where memory is registered.
 void expect_registered_copies(size_t bytes);

@@ -125,6 +125,7 @@ void answer_when_copied(Session& s, const Frame& frame, CUstream stream, Staging
         return s.reply_status(frame, result);
     }
     s.wait_copy(
+        stream,
         {std::move(ready), [&s, frame, buffer, bytes](CUresult state) {
              s.announce_printed();
              if (state == CUDA_SUCCESS)
@@ -166,10 +167,10 @@ void serve(Session& s, const Frame& frame, const msg::CopyPagesAwaited& m) {
     std::function<CUresult()> ready;
     if (result == CUDA_SUCCESS) ready = s.when_reached(stream, &result);
     if (result != CUDA_SUCCESS) return s.reply_status(frame, result);
-    s.wait_copy({std::move(ready), [&s, frame](CUresult state) {
-                     s.announce_printed();
-                     s.reply_status(frame, state);
-                 }});
+    s.wait_copy(stream, {std::move(ready), [&s, frame](CUresult state) {
+                             s.announce_printed();
+                             s.reply_status(frame, state);
+                         }});
 }
 
 void serve(Session& s, const Frame& frame, const msg::CopyIn& m) {
@@ -238,17 +239,23 @@ void serve(Session& s, const Frame& frame, const msg::CopyOutLater& m) {
             s.staging.release(buffer);
             break;
         }
-        s.wait_copy({std::move(ready), [&s, buffer, bytes, at, ticket = m.ticket](CUresult state) {
-                         // After a fault the bytes are whatever is there, as on hardware; the error follows
-                         // by itself.
-                         (void)state;
-                         const uint64_t fields[2] = {ticket, at};
-                         s.send_bulk({0, msg::kId_CopyOutData, 0, 0, 0},
-                                     {reinterpret_cast<const uint8_t*>(fields), sizeof fields}, buffer->data,
-                                     bytes);
-                         s.staging.release(buffer);
-                     }});
+        s.wait_copy(stream, {std::move(ready), [&s, buffer, bytes, at, ticket = m.ticket](CUresult state) {
+                                 // After a fault the bytes are whatever is there, as on hardware; the error
+                                 // follows by itself.
+                                 (void)state;
+                                 const uint64_t fields[2] = {ticket, at};
+                                 s.send_bulk({0, msg::kId_CopyOutData, 0, 0, 0},
+                                             {reinterpret_cast<const uint8_t*>(fields), sizeof fields},
+                                             buffer->data, bytes);
+                                 s.staging.release(buffer);
+                             }});
     }
+    // No more will come: whoever waits for the memory must know.
+    if (result != CUDA_SUCCESS)
+        s.wait_copy(stream, {[] { return CUDA_SUCCESS; },
+                             [&s, ticket = m.ticket](CUresult) {
+                                 s.announce(msg::CopyOutSent{ticket, 0});
+                             }});
     s.posted(frame, result);
 }
 

@@ -125,8 +125,8 @@ void serve(Session& s, const Frame& frame, const msg::GraphLaunch& m) {
     if (plan != nullptr) plan->last = run;
     if (!run->functions.empty()) s.host_functions.graph_begins();
     s.graph_runs.add(run);
-    s.wait_copy({[&s, run] { return s.driver.cuEventQuery(run->done); },
-                 [&s, run](CUresult) { s.graph_runs.finish(*run); }});
+    s.wait_copy(stream, {[&s, run] { return s.driver.cuEventQuery(run->done); },
+                         [&s, run](CUresult) { s.graph_runs.finish(*run); }});
 }
 
 void serve(Session& s, const Frame& frame, const msg::HostBytes& m) {

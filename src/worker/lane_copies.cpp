@@ -220,13 +220,13 @@ CUresult LaneCopies::begin_out(CUdeviceptr device, uint64_t bytes, CUstream stre
         }
         ++outs_;
         ++out->left;
-        s.wait_copy({std::move(ready), [this, out, buffer, count, at, ticket](CUresult state) {
-                         // After a fault the bytes are whatever is there, as on hardware.
-                         if (out->status == CUDA_SUCCESS) out->status = state;
-                         out->sent += count;
-                         lanes.send({ticket, at, count, buffer, 0});
-                         out->finish_one();
-                     }});
+        s.wait_copy(stream, {std::move(ready), [this, out, buffer, count, at, ticket](CUresult state) {
+                                 // After a fault the bytes are whatever is there, as on hardware.
+                                 if (out->status == CUDA_SUCCESS) out->status = state;
+                                 out->sent += count;
+                                 lanes.send({ticket, at, count, buffer, 0});
+                                 out->finish_one();
+                             }});
     }
     if (out->status == CUDA_SUCCESS) out->status = result;
     out->finish_one();

@@ -298,14 +298,18 @@ bool Session::progress() {
         told = true;
     };
     if (!finished.empty() || !reached.empty() || !due.empty()) tell_changes();
+    // The GPU goes on meanwhile: what is behind a copy that was not ready may be when it is asked.
+    std::vector<uint64_t> busy;
     for (auto it = copies_.begin(); it != copies_.end();) {
-        const CUresult state = it->ready();
+        const bool behind = std::find(busy.begin(), busy.end(), it->stream) != busy.end();
+        const CUresult state = behind ? CUDA_ERROR_NOT_READY : it->waiting.ready();
         if (state == CUDA_ERROR_NOT_READY) {
+            if (!behind) busy.push_back(it->stream);
             ++it;
             continue;
         }
         tell_changes();
-        it->finish(state);
+        it->waiting.finish(state);
         it = copies_.erase(it);
         moved = true;
     }

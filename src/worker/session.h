@@ -220,8 +220,13 @@ class Session {
     int ordinal_of(int device) const;
 
     // ---- waiting ----
-    // Copies out are sent before any completion that is found in the same look at the GPU, or a later one.
-    void wait_copy(Waiting waiting) { copies_.push_back(std::move(waiting)); }
+    // Copies out are sent before any completion that is found in the same look at the GPU, or a later one,
+    // and those of one stream in their order: two may be of the same memory.
+    void wait_copy(CUstream stream, Waiting waiting) {
+        // Each context has a legacy stream of its own.
+        const bool legacy = stream == nullptr || stream == CU_STREAM_LEGACY;
+        copies_.push_back({legacy ? current_name_ : reinterpret_cast<uint64_t>(stream), std::move(waiting)});
+    }
     void wait(Waiting waiting) { waitings_.push_back(std::move(waiting)); }
     // Ready when everything that is on the stream now is done.
     std::function<CUresult()> when_reached(CUstream stream, CUresult* result) {
@@ -299,7 +304,11 @@ class Session {
     size_t inbox_end_ = 0;
     bool postponed_ = false;  // the first message of the inbox waits until no host function is open
     std::vector<uint8_t> outbox_;
-    std::list<Waiting> copies_;
+    struct CopyOut {
+        uint64_t stream;
+        Waiting waiting;
+    };
+    std::list<CopyOut> copies_;
     std::list<Waiting> waitings_;
     std::unordered_map<uint64_t, std::deque<std::shared_ptr<Watch>>> watches_;  // by stream
     std::unordered_map<uint64_t, std::shared_ptr<Watch>> watch_of_;             // by event

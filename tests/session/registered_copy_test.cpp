@@ -21,7 +21,7 @@ class RegisteredCopy : public SessionTest {
   protected:
     void SetUp() override {
         SessionTest::SetUp();
-        connect({}, Direction::kToWorker, driver());
+        connect({}, Direction::kToWorker, soft_driver());
         open_device();
         client::stats().enable("/dev/null");
         CU_OK(client::cuStreamCreate(&first_, CU_STREAM_NON_BLOCKING));
@@ -41,7 +41,6 @@ class RegisteredCopy : public SessionTest {
         client::cuMemHostUnregister(host_.data());
         SessionTest::TearDown();
     }
-    virtual DriverTable driver() { return soft_driver(); }
     // The stream waits until open_gate().
     void block(CUstream stream) {
         CU_OK(client::cuLaunchHostFunc(
@@ -200,12 +199,16 @@ TEST_F(RegisteredCopy, ThreadsOfOneStreamAndOfSeveral) {
 }
 
 TEST_F(RegisteredCopy, ARefusedOneIsToldOfAndTheNextOnesWork) {
-    if (!shares_memory()) GTEST_SKIP() << "the server is another machine";
     CU_OK(client::remote::cuMemFree_v2(large_));  // behind the client's back: it still believes in it
-    CU_OK(client::cuMemcpyHtoDAsync_v2(large_, bytes(), kLarge, first_));
-    EXPECT_NE(client::cuStreamSynchronize(first_), CUDA_SUCCESS);
-    CU_OK(client::cuMemcpyDtoHAsync_v2(bytes(), large_, kLarge / 2, first_));
-    EXPECT_NE(client::cuStreamSynchronize(first_), CUDA_SUCCESS);
+    // By the call itself, when it waited for the GPU, or by the synchronisation.
+    const auto refused = [&](CUresult of_call) {
+        const CUresult later = client::cuStreamSynchronize(first_);
+        EXPECT_TRUE(of_call != CUDA_SUCCESS || later != CUDA_SUCCESS);
+    };
+    refused(client::cuMemcpyHtoDAsync_v2(large_, bytes(), kLarge, first_));
+    refused(client::cuMemcpyDtoHAsync_v2(bytes(), large_, kLarge, first_));
+    refused(client::cuMemcpyHtoDAsync_v2(large_, bytes(), kLarge / 2, first_));
+    refused(client::cuMemcpyDtoHAsync_v2(bytes(), large_, kLarge / 2, first_));
     while (client::cuCtxSynchronize() != CUDA_SUCCESS) {
     }
     CU_OK(client::cuMemFree_v2(large_));
@@ -234,38 +237,6 @@ TEST_F(RegisteredCopy, NobodyTouchesMemoryThatIsNotRegisteredAnyMore) {
     }
 }
 
-// A driver whose streams cannot wait for words in memory: slots are had and filled before they are told of.
-class RegisteredCopyWithoutTurns : public RegisteredCopy {
-  protected:
-    DriverTable driver() override {
-        DriverTable table = soft_driver();
-        table.cuDeviceGetAttribute = [](int* value, CUdevice_attribute attribute, CUdevice device) {
-            const CUresult result = soft_driver().cuDeviceGetAttribute(value, attribute, device);
-            if (attribute == CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS) *value = 0;
-            return result;
-        };
-        table.cuStreamWaitValue32_v2 = [](CUstream, CUdeviceptr, cuuint32_t, unsigned) {
-            return CUDA_ERROR_NOT_SUPPORTED;
-        };
-        return table;
-    }
-};
-
-TEST_F(RegisteredCopyWithoutTurns, TheyComeWholeAndInOrder) {
-    for (uint32_t round = 1; round <= 3; ++round) {
-        std::iota(host_.begin(), host_.end(), round);
-        const std::vector<uint32_t> sent = host_;
-        CU_OK(client::cuMemcpyHtoDAsync_v2(large_, host_.data(), kLarge, first_));
-        CU_OK(client::remote::cuMemcpyDtoDAsync_v2(other_, large_, kLarge, first_));
-        CU_OK(client::remote::cuMemsetD8Async(large_, 0, kLarge, first_));
-        CU_OK(client::cuStreamSynchronize(first_));
-        std::fill(host_.begin(), host_.end(), 0u);
-        CU_OK(client::cuMemcpyDtoHAsync_v2(host_.data(), other_, kLarge, first_));
-        CU_OK(client::cuStreamSynchronize(first_));
-        EXPECT_EQ(host_, sent) << round;
-    }
-}
-
 TEST_F(RegisteredCopy, ASessionThatEndsLeavesNobodyWaiting) {
     if (!shares_memory()) GTEST_SKIP() << "the server is another machine";
     constexpr size_t kBytes = 40 * kMiB;
@@ -274,7 +245,7 @@ TEST_F(RegisteredCopy, ASessionThatEndsLeavesNobodyWaiting) {
         CU_OK(client::cuMemcpyDtoHAsync_v2(bytes() + kBytes, other_, kBytes, stream));
     }
     server_->cut();
-    EXPECT_NE(client::cuStreamSynchronize(first_), CUDA_SUCCESS);
+    client::cuStreamSynchronize(first_);  // all may have been done before
     client::cuMemHostUnregister(host_.data());
     std::fill(host_.begin(), host_.end(), 6u);
     server_->wait_for_end();
