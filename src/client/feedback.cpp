@@ -166,6 +166,13 @@ void await_ticket(uint64_t number, uint64_t sent) {
     p.tickets.erase(number);
 }
 
+void forget_tickets() {
+    Progress& p = progress();
+    const std::lock_guard<std::mutex> lock(p.lock);
+    p.tickets.clear();
+    p.arrived.notify_all();
+}
+
 void wake_ticket_waiters() {
     Progress& p = progress();
     const std::lock_guard<std::mutex> lock(p.lock);

@@ -47,6 +47,8 @@ void ticket_arrived(uint64_t ticket, size_t bytes, bool whole);
 void await_ticket(uint64_t ticket, uint64_t sent);
 // The session is over.
 void wake_ticket_waiters();
+// A session begins: what an earlier one that was lost still owed will not come.
+void forget_tickets();
 
 // ---- events ----
 void event_reached(uint64_t event, uint64_t mark, CUresult status);

@@ -12,6 +12,7 @@
 
 #include "base/futex.h"
 #include "base/log.h"
+#include "client/feedback.h"
 #include "client/signals_blocked.h"
 #include "client/thread_state.h"
 
@@ -88,6 +89,7 @@ void Session::end() {
 Status Session::start() {
     Status opened = ring_.open();
     if (!opened) return opened;
+    forget_tickets();
     const SignalsBlocked quiet;
     sender_ = std::thread([this] { run_sender(); });
     receiver_ = std::thread([this] { run_receiver(); });
