@@ -1,5 +1,6 @@
 // Who gets in, who does not, and how a session ends.
 import { join } from 'node:path';
+import type { Route } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seriousFindings } from './accessible';
 import { openWindow, type Window } from './browser';
@@ -108,6 +109,26 @@ test('one changes his own password, and other sessions end', async () => {
   } finally {
     await other.close();
   }
+});
+
+test('what was asked with the session before the change signs nobody out', async () => {
+  const { page } = window;
+  const held: Route[] = [];
+  await page.route('**/v1/servers', (route) => void held.push(route), { times: 1 });
+  await go(page, 'servers');
+  await expect.poll(() => held.length).toBe(1);
+  await page.getByRole('button', { name: 'ann (administrator)' }).click();
+  const dialog = page.locator('dialog[open]');
+  await dialog.getByLabel('Present password').fill('another password');
+  await dialog.getByLabel('New password', { exact: true }).fill('a third password');
+  await dialog.getByLabel('New password, again').fill('a third password');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await held[0].fulfill({ status: 401, json: { error: 'the session is over; sign in again' } });
+  await page.getByText('the session is over; sign in again').waitFor(); // it has come
+  await page.getByRole('button', { name: 'Refresh now' }).click();
+  await page.waitForSelector('tr[data-key]');
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
 });
 
 test('a session of somebody who is deleted is over at once', async () => {

@@ -15,6 +15,7 @@ export class Refusal extends Error {
 
 let csrf = '';
 let onSignedOut: () => void = () => {};
+let renewals = 0; // of the session's cookie, under way
 
 export function useCsrf(token: string): void {
   csrf = token;
@@ -23,6 +24,16 @@ export function useCsrf(token: string): void {
 // Called when the daemon says that the session is over.
 export function whenSignedOut(then: () => void): void {
   onSignedOut = then;
+}
+
+// While the session is exchanged for another, requests with the one before may be answered that it is over.
+export async function renewing<T>(work: () => Promise<T>): Promise<T> {
+  renewals++;
+  try {
+    return await work();
+  } finally {
+    renewals--;
+  }
 }
 
 export interface Options {
@@ -53,6 +64,7 @@ async function send(method: string, path: string, options: Options): Promise<Res
   }
   if (method !== 'GET' && csrf) headers['Bitfusion-CSRF'] = csrf;
   if (options.etag) headers['If-Match'] = options.etag;
+  const session = csrf;
   let response: Response;
   try {
     response = await fetch(path, {
@@ -83,7 +95,7 @@ async function send(method: string, path: string, options: Options): Promise<Res
     answer,
     Number.isFinite(wait) && wait > 0 ? wait : null,
   );
-  if (response.status === 401 && !options.quiet) onSignedOut();
+  if (response.status === 401 && !options.quiet && renewals === 0 && session === csrf) onSignedOut();
   throw refusal;
 }
 

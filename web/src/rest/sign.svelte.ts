@@ -1,6 +1,6 @@
 // Who the reader is to the daemon.
 import { closeEvents, openEvents } from './events.svelte';
-import { Refusal, request, useCsrf, whenSignedOut } from './request';
+import { Refusal, renewing, request, useCsrf, whenSignedOut } from './request';
 import type { Role, Session } from './types';
 
 const order: Role[] = ['client', 'viewer', 'operator', 'admin'];
@@ -46,7 +46,9 @@ class Sign {
 
   // Ends all other sessions of his.
   async changePassword(before: string, next: string): Promise<void> {
-    this.#take(await request<Session>('PUT', '/v1/session/password', { body: { old: before, new: next }, quiet: true }));
+    await renewing(async () =>
+      this.#take(await request<Session>('PUT', '/v1/session/password', { body: { old: before, new: next }, quiet: true })),
+    );
   }
 
   async out(): Promise<void> {
