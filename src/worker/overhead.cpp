@@ -58,7 +58,8 @@ void Overhead::look(int gpu) {
     if (!taken) return;
     const MemoryTable::Own& own = memory_->own(gpu);
     // Managed memory is in no process's list; a graph's memory is taken when it is first launched.
-    const uint64_t promised = own.of_graphs - std::min(own.of_graphs, kept_by_graphs(gpu));
+    const uint64_t promised =
+        own.of_graphs == 0 ? 0 : own.of_graphs - std::min(own.of_graphs, kept_by_graphs(gpu));
     const uint64_t listed = own.charged - std::min(own.charged, own.managed + promised);
     set(gpu, *taken - std::min(*taken, listed));
     g.reusable = std::min(g.bytes, kept_by_pools(gpu));

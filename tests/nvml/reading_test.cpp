@@ -124,7 +124,7 @@ TEST(Memory, OfASessionThatComputesIsCountedAndListed) {
     ASSERT_EQ(processes.size(), 1u);
     EXPECT_EQ(processes[0].pid, session_test::kClientProcess);
     EXPECT_EQ(processes[0].name, "session_tests");
-    EXPECT_EQ(processes[0].used_bytes, reply.used);
+    EXPECT_GE(processes[0].used_bytes, reply.used) << "NVML lists the context too";
     // The other GPU is not in use.
     ASSERT_EQ(client.ask(msg::MonitorMemory{1}, &body), CUDA_SUCCESS);
     wire::Reader other(body);
