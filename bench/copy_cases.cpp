@@ -55,7 +55,10 @@ Case one_way(Program& p, const std::string& name, Host kind, size_t bytes, bool 
                     if (s->other == nullptr) s->other = host_memory(p, Host::kPageable, bytes);
                     uint8_t* source = to_device ? s->host : s->other;
                     for (size_t at = 0; at < bytes; ++at) source[at] = pattern(at, 7);
-                    if (!to_device) BENCH_OK(p.cuda.cuMemcpyHtoD_v2(p.memory, s->other, bytes));
+                    if (to_device) return;
+                    BENCH_OK(p.cuda.cuMemcpyHtoD_v2(p.memory, s->other, bytes));
+                    // It may return before the bytes are on the GPU, and what is timed would wait for them.
+                    BENCH_OK(p.cuda.cuCtxSynchronize());
                 },
             .run =
                 [&p, s, bytes, to_device](unsigned n) {
@@ -89,6 +92,7 @@ Case both_ways(Program& p, size_t bytes) {
                     }
                     for (size_t at = 0; at < bytes / 2; ++at) s->host[at] = pattern(at, 9);
                     BENCH_OK(p.cuda.cuMemcpyHtoD_v2(p.memory + bytes / 2, s->host, bytes / 2));
+                    BENCH_OK(p.cuda.cuCtxSynchronize());
                     memset(s->other, 0, bytes / 2);
                 },
             .run =
