@@ -239,10 +239,11 @@ TEST_F(RegisteredCopy, NobodyTouchesMemoryThatIsNotRegisteredAnyMore) {
 
 TEST_F(RegisteredCopy, ASessionThatEndsLeavesNobodyWaiting) {
     if (!shares_memory()) GTEST_SKIP() << "the server is another machine";
-    constexpr size_t kBytes = 40 * kMiB;
+    constexpr size_t kBytes = 24 * kMiB;
     for (CUstream stream : {first_, second_}) {
-        CU_OK(client::cuMemcpyHtoDAsync_v2(large_, bytes(), kBytes, stream));
-        CU_OK(client::cuMemcpyDtoHAsync_v2(bytes() + kBytes, other_, kBytes, stream));
+        const size_t at = stream == first_ ? 0 : 2 * kBytes;
+        CU_OK(client::cuMemcpyHtoDAsync_v2(large_ + at, bytes() + at, kBytes, stream));
+        CU_OK(client::cuMemcpyDtoHAsync_v2(bytes() + at + kBytes, other_ + at, kBytes, stream));
     }
     server_->cut();
     client::cuStreamSynchronize(first_);  // all may have been done before
