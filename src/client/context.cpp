@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/log.h"
 #include "client/array.h"
 #include "client/device.h"
 #include "client/feedback.h"
@@ -89,6 +90,16 @@ void note_flags(unsigned flags) {
     if ((flags & CU_CTX_SYNC_MEMOPS) != 0) g_ever_wanted = true;
 }
 
+// Who took too small a part of a GPU sees no more than CUDA's "out of memory".
+CUresult explained(CUresult result) {
+    if (result == CUDA_ERROR_OUT_OF_MEMORY)
+        BF_LOG(
+            "client", kWarn,
+            "there is no room for a context in the memory of this lease; a context takes 0.3 to 0.7 GiB of a "
+            "GPU, ask for more with -m or -p");
+    return result;
+}
+
 CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
     if (context == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (primary_of(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
@@ -96,7 +107,7 @@ CUresult create(CUcontext* context, unsigned flags, CUdevice device) {
     const uint64_t name = name_handle(wire::Kind::kContext);
     const CUresult result =
         call(msg::ContextCreate{static_cast<uint32_t>(device), flags, name}, [](const auto&) {});
-    if (result != CUDA_SUCCESS) return result;
+    if (result != CUDA_SUCCESS) return explained(result);
     *context = from_wire_name<CUcontext>(name);
     note_flags(flags);
     {
@@ -158,7 +169,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
         const CUresult result =
             call(msg::PrimaryRetain{static_cast<uint32_t>(dev), wire_name(primary_context(dev))},
                  [&](const auto& reply) { flags = reply.flags; });
-        if (result != CUDA_SUCCESS) return result;
+        if (result != CUDA_SUCCESS) return explained(result);
         // That one flag is kept here: it is the client who waits.
         primary->flags = flags | (primary->flags & CU_CTX_SYNC_MEMOPS);
         primary->made = true;

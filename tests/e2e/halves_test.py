@@ -128,6 +128,7 @@ class Halves(WithManager):
                               "[print(cuda.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0)) for _ in range(2)]")
         self.assertEqual((result.returncode, result.stdout), (0, "%s\n%s\n" % (OUT_OF_MEMORY, OUT_OF_MEMORY)), result.stderr)
         self.assertIn("a context needs more than is left of the partition of %d MiB" % (CONTEXT_MIB - 1), self.manager.log())
+        self.assertIn("there is no room for a context in the memory of this lease", result.stderr)
 
     def test_processes_of_one_half_share_it(self):
         """The limit is the lease's, not each process's."""
