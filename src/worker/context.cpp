@@ -185,10 +185,11 @@ void serve(Session& s, const Frame& frame, const msg::ContextSynchronize& m) {
 
 CUresult cuCtxSetLimit(Session& s, CUlimit limit, size_t value) {
     const int gpu = s.current_device();
-    if (limit == CU_LIMIT_STACK_SIZE) {
-        const CUresult room = s.overhead.may_stack(gpu, s.context_name(), value);
-        if (room != CUDA_SUCCESS) return room;
-    }
+    CUresult room = CUDA_SUCCESS;
+    if (limit == CU_LIMIT_STACK_SIZE) room = s.overhead.may_stack(gpu, s.context_name(), value);
+    if (limit == CU_LIMIT_MALLOC_HEAP_SIZE || limit == CU_LIMIT_PRINTF_FIFO_SIZE)
+        room = s.overhead.may_grow(gpu, value);
+    if (room != CUDA_SUCCESS) return room;
     const CUresult result = s.driver.cuCtxSetLimit(limit, value);
     s.overhead.changed(gpu);
     return result;

@@ -122,14 +122,17 @@ CUresult Overhead::may_take(int gpu, uint64_t context, uint64_t bytes_per_thread
     if (bytes_per_thread > known->second &&
         __builtin_mul_overflow(bytes_per_thread - known->second, *g.threads, &more))
         more = UINT64_MAX;
-    if (more != 0) {
-        look(gpu);
-        const uint64_t left = memory_->partition() - std::min(memory_->used(gpu), memory_->partition());
-        if (more > left) return CUDA_ERROR_OUT_OF_MEMORY;
-    }
+    if (more != 0 && may_grow(gpu, more) != CUDA_SUCCESS) return CUDA_ERROR_OUT_OF_MEMORY;
     if (more != 0 || now) known->second = bytes_per_thread;
     g.stale = true;
     return CUDA_SUCCESS;
+}
+
+CUresult Overhead::may_grow(int gpu, uint64_t bytes) {
+    if (!limits()) return CUDA_SUCCESS;
+    look(gpu);
+    const uint64_t left = memory_->partition() - std::min(memory_->used(gpu), memory_->partition());
+    return bytes > left ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
 }
 
 CUresult Overhead::may_launch(int gpu, uint64_t context, CUfunction function) {

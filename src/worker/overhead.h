@@ -60,6 +60,9 @@ class Overhead {
     CUresult may_launch(int gpu, uint64_t context, CUfunction function);
     // The same for cuCtxSetLimit(CU_LIMIT_STACK_SIZE).
     CUresult may_stack(int gpu, uint64_t context, uint64_t bytes_per_thread);
+    // And for what the driver takes as a whole, now or when a kernel first needs it: the heap, the text of
+    // printf.
+    CUresult may_grow(int gpu, uint64_t bytes);
     void forget_context(uint64_t context);
 
   private:

@@ -178,6 +178,13 @@ TEST_F(OverheadTest, StacksAreRefusedBeforeTheyAreTaken) {
     EXPECT_EQ(overhead_.may_stack(0, kContext, 64 << 10), CUDA_ERROR_OUT_OF_MEMORY) << "it was given back";
 }
 
+TEST_F(OverheadTest, AHeapIsRefusedBeforeAKernelNeedsIt) {
+    g_answers.taken = 600 * kMiB;
+    EXPECT_EQ(overhead_.may_grow(0, 401 * kMiB), CUDA_ERROR_OUT_OF_MEMORY);
+    EXPECT_EQ(overhead_.may_grow(0, UINT64_MAX), CUDA_ERROR_OUT_OF_MEMORY);
+    EXPECT_EQ(overhead_.may_grow(0, 400 * kMiB), CUDA_SUCCESS);
+}
+
 TEST_F(OverheadTest, ManySmallAllocationsAskRarely) {
     overhead_.changed(0);
     ASSERT_TRUE(allocate(1, 0));

@@ -12,7 +12,8 @@ CONTEXT_MIB = 4  # of a software GPU
 
 # Obeys its standard input: `say` prints the total by three ways and the free memory by two, in MiB; `take N` allocates N MiB
 # and prints the result; `free` frees what was taken last; `fill` writes a pattern into the first allocation and `check`
-# compares it. `stack N` sets the stack of a thread, in KiB; `code N` loads a module with N MiB of variables.
+# compares it. `stack N` and `heap N` set the stack of a thread and the heap of kernels, in KiB; `code N` loads a module with N
+# MiB of variables.
 PROGRAM = NVML + CUDA + r"""
 import random
 check(nvml.nvmlInit_v2())
@@ -41,8 +42,8 @@ for line in sys.stdin:
         print(cuda.cuMemFree_v2(taken.pop()), flush=True)
     elif word == "fill":
         print(cuda.cuMemcpyHtoD_v2(taken[0], pattern, ctypes.c_size_t(len(pattern))), flush=True)
-    elif word == "stack":
-        print(cuda.cuCtxSetLimit(0, ctypes.c_size_t(int(amount[0]) << 10)), flush=True)
+    elif word in ("stack", "heap"):
+        print(cuda.cuCtxSetLimit(("stack", "", "heap").index(word), ctypes.c_size_t(int(amount[0]) << 10)), flush=True)
     elif word == "code":
         text = b".version 6.4\n.target sm_52\n.address_size 64\n.visible .global .align 4 .b8 table[%d];\n" % (int(amount[0]) << 20)
         print(cuda.cuModuleLoadData(ctypes.byref(ctypes.c_void_p()), text), flush=True)
@@ -117,6 +118,8 @@ class Halves(WithManager):
         self.assertEqual(self.tell(program, "take", begin - 99), OUT_OF_MEMORY)
         self.assertEqual(self.tell(program, "stack", 1 << 20), OUT_OF_MEMORY)
         self.assertEqual(self.tell(program, "stack", 2), SUCCESS)
+        self.assertEqual(self.tell(program, "heap", (HALF_MIB + 1) << 10), OUT_OF_MEMORY)
+        self.assertEqual(self.tell(program, "heap", 16 << 10), SUCCESS)
         self.assertEqual(self.tell(program, "take", begin - 101), SUCCESS)
         _, errors = program.communicate(timeout=DEADLINE)
         self.assertEqual(program.returncode, 0, errors.decode())
